@@ -1,0 +1,469 @@
+#!/usr/bin/env python3
+"""Play recorded Halibut conversations against a live agent, and compare its answers with the recorded ones.
+
+    replay.py --host H --port P --cert client.pem --key client.key [--thumb SHA1] [-v] [CONVERSATION ...]
+
+The client's bytes are sent as they were recorded, record by record, with the recorded pauses; where the recording has
+an answer, the agent's answer is read and compared by meaning: same members, same `$type` values, same BSON types, same
+values, same streams. Without names every conversation that index.json marks `replay` is played; a name may be a part
+of the full one, and then also plays conversations that are not marked.
+
+Two things in the client's messages are replaced by what the agent said earlier in the same conversation: tickets that
+the agent makes (script service V1) and log sequence numbers. Such a message is encoded again; all others are original.
+
+What may differ from the recording:
+  * identifiers of streams that the agent sends; they must match the stream that follows
+  * times of log lines; order of lines of different sources; paths, shell and user inside them; sequence numbers;
+    .NET's own lines about exceptions that it swallows
+  * `Logs`, `State` and `ExitCode` of a script that was not complete in the recording; the lines are compared when it is
+  * `error.details` after its first line, `error.message` after its first line, the class in "Method CLASS::NAME"
+  * members named under `loose` in conversation.json: only their type counts
+  * the part of `FullPath` before the uploaded name; text of the page for browsers and values of its headers
+
+Needs pyOpenSSL and cryptography. Exit status: 0 if all passed, 1 if not, 2 if nothing could be played.
+"""
+
+import argparse
+import base64
+import datetime
+import hashlib
+import json
+import re
+import select
+import socket
+import struct
+import sys
+import time
+import uuid
+import zlib
+
+import check
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL, crypto
+
+HOME = "/tmp/tentacle-home/"  # home directory of the agent in the recordings
+PATIENCE = 20.0  # seconds to wait for an answer, on top of the time it took in the recording
+IGNORE_UNEXPECTED_EOF = 0x80  # OpenSSL: an end without close_notify is an end, not an error
+COMPLETE = {"$numberInt": "2"}
+
+
+class Difference(Exception):
+    """The agent did something that the recorded listener did not."""
+
+
+# ---------------------------------------------------------------- BSON writer, for the messages that must be changed
+
+def encode_bson(document):
+    """Encode canonical extended JSON as a BSON document."""
+    return _container(document.items())
+
+
+def _container(items):
+    body = b"".join(bytes([tag]) + name.encode("utf-8") + b"\0" + raw
+                    for name, (tag, raw) in ((name, _value(value)) for name, value in items))
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
+def _value(value):
+    if value is None:
+        return 0x0A, b""
+    if isinstance(value, bool):
+        return 0x08, bytes([value])
+    if isinstance(value, str):
+        raw = value.encode("utf-8") + b"\0"
+        return 0x02, struct.pack("<i", len(raw)) + raw
+    if isinstance(value, list):
+        return 0x04, _container((str(i), item) for i, item in enumerate(value))
+    if len(value) == 1:
+        (name, inner), = value.items()
+        if name == "$numberInt":
+            return 0x10, struct.pack("<i", int(inner))
+        if name == "$numberLong":
+            return 0x12, struct.pack("<q", int(inner))
+        if name == "$numberDouble":
+            return 0x01, struct.pack("<d", float(inner))
+        if name == "$date":
+            return 0x09, struct.pack("<q", int(inner["$numberLong"]))
+        if name == "$binary":
+            raw = base64.b64decode(inner["base64"])
+            return 0x05, struct.pack("<iB", len(raw), int(inner["subType"], 16)) + raw
+    return 0x03, encode_bson(value)
+
+
+def deflate(data):
+    writer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return writer.compress(data) + writer.flush()
+
+
+# ---------------------------------------------------------------- the connection
+
+class Connection:
+    """A TLS connection to the agent; everything received and not yet taken lies in `buffer`."""
+
+    def __init__(self, host, port, identity, thumb=None):
+        self.sock = socket.create_connection((host, port), timeout=10)
+        self.sock.settimeout(None)
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_options(IGNORE_UNEXPECTED_EOF)
+        if identity:
+            context.use_certificate(identity[0])
+            context.use_privatekey(identity[1])
+        self.tls = SSL.Connection(context, self.sock)
+        self.tls.set_tlsext_host_name(b"localhost")
+        self.tls.set_connect_state()
+        self.tls.do_handshake()
+        self.sock.setblocking(False)
+        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, self.tls.get_peer_certificate())
+        if thumb and hashlib.sha1(der).hexdigest() != thumb.lower():
+            raise Difference(f"the agent's certificate is {hashlib.sha1(der).hexdigest().upper()}")
+        self.buffer = b""
+        self.ended = False
+
+    def send(self, data):
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.tls.send(bytes(view[:16384])):]
+            except SSL.WantWriteError:
+                if not select.select([], [self.sock], [], PATIENCE)[1]:
+                    raise Difference(f"the agent does not take {len(view)} bytes") from None
+            except SSL.WantReadError:
+                select.select([self.sock], [], [], PATIENCE)
+
+    def finish(self, notify):
+        """End our side: with close_notify, or just with TCP's FIN as .NET does."""
+        try:
+            if notify:
+                self.tls.shutdown()
+            self.sock.shutdown(socket.SHUT_WR)
+        except (SSL.Error, OSError):
+            pass
+
+    def receive(self, seconds):
+        """Wait for more bytes. False at the time limit or at the end of the stream (see `ended`)."""
+        limit = time.monotonic() + seconds
+        while not self.ended:
+            try:
+                data = self.tls.recv(65536)
+                self.buffer += data
+                return True
+            except SSL.WantReadError:
+                left = limit - time.monotonic()
+                if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                    return False
+            except (SSL.ZeroReturnError, SSL.SysCallError, SSL.Error, OSError):
+                self.ended = True
+        return False
+
+    def take(self, kind, seconds):
+        """Read one segment of this kind from the agent; return its facts as check.read_segment does."""
+        limit = time.monotonic() + seconds
+        while True:
+            try:
+                if kind == "http":
+                    if self.ended:
+                        end, facts = check.read_segment(kind, self.buffer, 0, len(self.buffer))
+                        break
+                else:
+                    end, facts = check.read_segment(kind, self.buffer, 0)
+                    if end <= len(self.buffer):
+                        break
+            except (check.Mismatch, ValueError, IndexError, struct.error, zlib.error):
+                pass  # not complete yet, or wrong: the time limit or the end of the stream tells
+            if not self.receive(limit - time.monotonic()) and not (kind == "http" and self.ended and self.buffer):
+                raise Difference(f"no {kind} {'before the agent closed' if self.ended else 'in time'}; unread: {self.buffer[:60]!r}")
+        self.buffer = self.buffer[end:]
+        return facts
+
+    def close(self):
+        self.sock.close()
+
+
+# ---------------------------------------------------------------- comparison
+
+def kind_of(value):
+    if isinstance(value, dict):
+        if len(value) == 1 and next(iter(value)) in ("$numberInt", "$numberLong", "$numberDouble", "$date", "$binary"):
+            return {"$numberInt": "int32", "$numberLong": "int64", "$numberDouble": "double", "$date": "date",
+                    "$binary": "binary"}[next(iter(value))]
+        return "object"
+    return {list: "array", str: "string", bool: "boolean", type(None): "null"}[type(value)]
+
+
+def plain_text(text):
+    """A log line without what depends on the machine."""
+    text = re.sub(r"'?/\S*/Work/[^/\s']+'?", "WORKSPACE", text)
+    text = re.sub(r"(/usr)?/bin/bash", "SHELL", text)
+    text = re.sub(r"^Executable directory is .*", "Executable directory is DIRECTORY", text)
+    return re.sub(r"running as '[^']*'", "running as USER", text)
+
+
+def plain_error(text):
+    return re.sub(r"Method \S+::", "Method CLASS::", text.splitlines()[0] if text else "")
+
+
+class Comparison:
+    """Compares documents of one conversation, and remembers what the agent chose itself."""
+
+    def __init__(self, loose=()):
+        self.loose = set(loose)
+        self.tickets = {}  # recorded ticket -> the agent's
+        self.sequences = {}  # recorded log sequence -> the agent's
+        self.logs = {}  # ticket -> (recorded lines, the agent's lines)
+        self.streams = []  # (facts of the recorded stream, identifier that the agent announced)
+        self.differences = []
+
+    # -- towards the agent
+    def request(self, document):
+        """The document to send instead of the recorded one (the same object if nothing changes)."""
+        changed = self._replace(document, None)
+        return document if changed == document else changed
+
+    def _replace(self, value, name):
+        if isinstance(value, list):
+            return [self._replace(item, None) for item in value]
+        if isinstance(value, dict):
+            if name == "LastLogSequence" and value.get("$numberLong", "0") != "0":
+                return {"$numberLong": self.sequences.get(value["$numberLong"], value["$numberLong"])}
+            return {key: self._replace(item, key) for key, item in value.items()}
+        return self.tickets.get(value, value) if name == "TaskId" else value
+
+    # -- from the agent
+    def response(self, recorded, actual, asked):
+        self.differences = []
+        recorded, actual = recorded["Message"], actual.get("Message")
+        if actual is None:
+            raise Difference("a null message, or no Message")
+        self._compare(recorded, actual, "Message", asked)
+        return self.differences
+
+    def _add(self, path, recorded, actual):
+        short = [json.dumps(v, ensure_ascii=False) for v in (recorded, actual)]
+        self.differences.append("{}: recorded {}, agent {}".format(path, *(s if len(s) < 300 else f"{s[:300]}…" for s in short)))
+
+    def _compare(self, recorded, actual, path, asked):
+        name = path.rsplit(".", 1)[-1]
+        if kind_of(recorded) != kind_of(actual):
+            return self._add(path, recorded, actual)
+        if name in self.loose:
+            return None
+        if kind_of(recorded) == "array":
+            if len(recorded) != len(actual):
+                return self._add(path, recorded, actual)
+            for number, pair in enumerate(zip(recorded, actual)):
+                self._compare(*pair, "%s[%d]" % (path, number), asked)
+        elif kind_of(recorded) == "object":
+            self._compare_object(recorded, actual, path, asked)
+        elif name in ("message", "details") and ".error." in path:
+            if plain_error(recorded) != plain_error(actual):
+                self._add(f"{path} (first line)", plain_error(recorded), plain_error(actual))
+        elif name == "FullPath":
+            if not actual.endswith(f"/{recorded[len(HOME):]}"):
+                self._add(path, recorded, actual)
+        elif recorded != actual:
+            self._add(path, recorded, actual)
+        return None
+
+    def _compare_object(self, recorded, actual, path, asked):
+        if set(recorded) != set(actual):
+            missing, more = sorted(set(recorded) - set(actual)), sorted(set(actual) - set(recorded))
+            self._add(path, {"missing": missing}, {"additional": more})
+            return
+        if "$type" in actual and next(iter(actual)) != "$type":
+            self._add(path, "$type first", list(actual))
+        recorded, actual = dict(recorded), dict(actual)
+        if check.stream_ids(recorded) and set(recorded) - {"$type"} == {"id", "length"}:
+            self.streams.append((check.stream_ids(recorded)[0], check.stream_ids(actual)[0]))
+            recorded["id"] = actual["id"]
+        if recorded.get("$type", "").endswith(".ScriptTicket, Octopus.Shared") and kind_of(actual["TaskId"]) == "string":
+            self.tickets[recorded["TaskId"]] = actual["TaskId"]
+        if "TaskId" in recorded:
+            recorded["TaskId"] = self.tickets.get(recorded["TaskId"], recorded["TaskId"])
+        if "NextLogSequence" in recorded:
+            self._compare_status(recorded, actual, path, asked)
+        for key in recorded:
+            self._compare(recorded[key], actual[key], f"{path}.{key}", asked)
+
+    def _compare_status(self, recorded, actual, path, asked):
+        """Replace what a script's progress decides, after looking at it."""
+        (last,) = (asked.get("LastLogSequence") or {"$numberLong": "0"}).values()
+        following, agents = recorded["NextLogSequence"]["$numberLong"], actual["NextLogSequence"].get("$numberLong")
+        if agents is not None:
+            self.sequences[following] = agents
+            if following != last or recorded["Logs"]:
+                recorded["NextLogSequence"] = actual["NextLogSequence"]
+        ticket = recorded["Ticket"]["TaskId"].lower()
+        ours, theirs = self.logs.get(ticket, ([], [])) if last != "0" else ([], [])
+        ours, theirs = ours + recorded["Logs"], theirs + actual["Logs"]
+        self.logs[ticket] = ours, theirs
+        for line in theirs:
+            if list(line) != ["Source", "Occurred", "Text"] or kind_of(line["Occurred"]) != "date":
+                self._add(f"{path}.Logs", "Source, Occurred (date), Text", line)
+        if recorded["State"] == COMPLETE:
+            pair = [sorted(((line["Source"]["$numberInt"], self._plain(line["Text"])) for line in lines
+                            if not line["Text"].startswith("Swallowing ")), key=lambda line: line[0])
+                    for lines in (ours, theirs)]
+            if pair[0] != pair[1]:
+                self._add(f"{path}.Logs (all lines up to here)", *pair)
+        else:
+            recorded["State"], recorded["ExitCode"] = actual["State"], actual["ExitCode"]
+            if actual["State"] not in ({"$numberInt": "0"}, {"$numberInt": "1"}, COMPLETE):
+                self._add(f"{path}.State", "0, 1 or 2", actual["State"])
+        recorded["Logs"] = actual["Logs"]
+
+    def _plain(self, text):
+        text = plain_text(text)
+        return re.sub(r"exited with code -?\d+$", "exited with code N", text) if "ExitCode" in self.loose else text
+
+    def stream(self, recorded, actual):
+        announced = dict(self.streams).get(recorded["id"])
+        expected = {**recorded, "id": announced}
+        return [] if expected == actual else [f"stream: recorded {expected}, agent {actual}"]
+
+
+def compare_page(recorded, actual):
+    """The page for browsers: same status line and header names; the length counts UTF-16 units, 4 bytes follow."""
+    differences = []
+    heads, bodies = zip(*(text.split("\r\n\r\n", 1) if "\r\n\r\n" in text else (text, "") for text in (recorded, actual)))
+    lines = [head.split("\r\n") for head in heads]
+    if lines[0][0] != lines[1][0]:
+        differences.append(f"status line: recorded {lines[0][0]!r}, agent {lines[1][0]!r}")
+    names = [[line.split(":")[0] for line in part[1:]] for part in lines]
+    if names[0] != names[1]:
+        differences.append("headers: recorded {}, agent {}".format(*tuple(names)))
+    match = re.search(r"^Content-Length: (\d+)\r?$", heads[1], re.M)
+    units = len(bodies[1][:-4].encode("utf-16-le")) // 2
+    if not match or int(match.group(1)) != units or not bodies[1].endswith("\r\n\r\n"):
+        differences.append("Content-Length is %s; %d units and two line ends expected" % (match and match.group(1), units))
+    return differences
+
+
+# ---------------------------------------------------------------- one conversation
+
+def stranger():
+    """A fresh identity that nobody trusts."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Stranger")])
+    today = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), uuid.uuid4().int >> 1, today -
+                                          datetime.timedelta(1), today + datetime.timedelta(1)).sign(key, hashes.SHA256())
+    return crypto.X509.from_cryptography(certificate), crypto.PKey.from_cryptography_key(key)
+
+
+def play(folder, options, identity):
+    """Play one conversation; return the differences as lines."""
+    story = json.loads((folder / "conversation.json").read_text(encoding="utf-8"))
+    data = (folder / check.FILES["client"]).read_bytes()
+    certificate = {"trusted": identity, "untrusted": stranger, None: None}[story["client_certificate"]]
+    connection = Connection(options.host, options.port, certificate() if callable(certificate) else certificate,
+                            options.thumb)
+    closes = {close["from"]: close for close in reversed(story["closes"])}
+    never = {"t": float("inf"), "how": "FIN"}
+    client_end, server_end = closes.get("client", never), closes.get("server", never)
+    client_first = bool(closes) and story["closes"][0]["from"] == "client"
+    comparison, problems = Comparison(story.get("loose", ())), []
+    asked, clock, finished = {}, 0.0, False
+    segments, number = story["segments"], 0
+    try:
+        while number < len(segments):
+            segment = segments[number]
+            number += 1
+            where = "[%d] %s: " % (number - 1, segment.get("note") or segment["kind"])
+            if segment["from"] == "client":
+                if segment["t"] - clock > 0.3:
+                    time.sleep(segment["t"] - clock)
+                clock = segment["t"]
+                piece, records = data[segment["offset"]:segment["offset"] + segment["length"]], segment["records"]
+                if segment["kind"] == "message":
+                    document = segment["document"]
+                    message = document.get("Message") or {}
+                    asked = next((p for p in message.get("params") or [] if isinstance(p, dict)), {})
+                    changed = comparison.request(document)
+                    if changed is not document:
+                        piece = deflate(encode_bson(changed))
+                        records = [len(piece)]
+                while segment.get("shares_record") and number < len(segments) and segments[number].get("shares_record"):
+                    follower = segments[number]
+                    piece += data[follower["offset"]:follower["offset"] + follower["length"]]
+                    records, number = [len(piece)], number + 1
+                try:
+                    for size in records:
+                        connection.send(piece[:size])
+                        piece = piece[size:]
+                except (SSL.Error, OSError) as error:
+                    if segment["t"] < server_end["t"]:
+                        raise Difference(f"{where}cannot send: {error!r}") from error
+                continue
+            if segment["t"] > client_end["t"] and client_first and not finished:
+                connection.finish(client_end["how"] == "close_notify")
+                finished = True
+            facts = connection.take(segment["kind"], PATIENCE + segment["t"] - clock)
+            clock = max(clock, segment["t"])
+            if segment["kind"] == "message":
+                found = comparison.response(segment["document"], facts["document"], asked)
+            elif segment["kind"] == "datastream":
+                found = comparison.stream(segment["stream"], facts["stream"])
+            elif segment["kind"] == "http":
+                found = compare_page(segment["text"], facts["text"])
+            else:
+                found = [] if facts["text"] == segment["text"] else [f"recorded {segment['text']!r}, agent {facts['text']!r}"]
+            problems += [where + text for text in found]
+        problems += last_act(connection, client_end if client_first and not finished else None, "server" in closes, clock)
+    except Difference as difference:
+        problems.append(str(difference))
+    finally:
+        connection.close()
+    return problems
+
+
+def last_act(connection, client_end, agent_closes, clock):
+    """Who closes (the client if client_end says how), and that nothing more is said."""
+    if client_end:
+        pause = client_end["t"] - clock
+        if pause > 0.3:
+            connection.receive(pause)
+        if connection.ended:
+            return ["end: the agent closes, the recorded one waited for the client"]
+        connection.finish(client_end["how"] == "close_notify")
+    while agent_closes and not connection.buffer and connection.receive(PATIENCE):
+        pass
+    if connection.buffer:
+        return [f"end: the agent says {connection.buffer[:60]!r}, the recorded one was silent"]
+    return ["end: the agent does not close"] if agent_closes and not connection.ended else []
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=10933)
+    parser.add_argument("--cert", required=True, help="PEM certificate that the agent trusts")
+    parser.add_argument("--key", required=True, help="its PEM key")
+    parser.add_argument("--thumb", help="SHA-1 thumbprint that the agent must have")
+    parser.add_argument("conversations", nargs="*", metavar="CONVERSATION")
+    options = parser.parse_args()
+    with open(options.cert, "rb") as cert, open(options.key, "rb") as key:
+        identity = (crypto.load_certificate(crypto.FILETYPE_PEM, cert.read()),
+                    crypto.load_privatekey(crypto.FILETYPE_PEM, key.read()))
+    index = json.loads((check.HERE / "index.json").read_text(encoding="utf-8"))
+    wanted = [entry["name"] for entry in index["conversations"]
+              if (any(part in entry["name"] for part in options.conversations) if options.conversations else entry["replay"])]
+    passed = failed = 0
+    for name in wanted:
+        start = time.monotonic()
+        try:
+            problems = play(check.HERE / name, options, identity)
+        except (SSL.Error, OSError, Difference) as error:
+            problems = [f"no connection: {error!r}"]
+        print(f"{'FAIL' if problems else 'PASS'}  {name:28} {time.monotonic() - start:5.1f} s", flush=True)
+        for problem in problems:
+            print(f"      {problem}")
+        passed, failed = passed + (not problems), failed + bool(problems)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0 if passed else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
