@@ -38,9 +38,10 @@ unprivileged deployment never needs; what it does need is listed below too, with
 When scripts may use sudo, and for root itself, everything that would bind the privileged command as well is left out:
 a package could not be installed under ProtectSystem, for instance.
 
-``KillMode=process`` lets running deployments survive a restart of the agent. ``OOMPolicy=continue`` keeps the agent
-when a script was too greedy. ``LimitNOFILE`` allows for thousands of connections. ``Restart=always`` is what the
-original has (docs/protocol/tentacle-services.md §5.8).
+``Type=notify`` makes whoever starts the unit wait until the agent listens. ``KillMode=process`` lets deployments that
+run survive a restart of the agent. ``OOMPolicy=continue`` keeps the agent when a script was too greedy. ``LimitNOFILE``
+allows for thousands of connections. ``Restart=always`` is what the original has
+(docs/protocol/tentacle-services.md §5.8).
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _service_lines(configuration_path: str, executable: str | Sequence[str], dra
     command = [executable] if isinstance(executable, str) else list(executable)
     words = [*command, "run", f"--config={configuration_path}", "--noninteractive"]
     return [
-        "Type=simple",
+        "Type=notify",
         f"ExecStart={' '.join(_quoted(word.replace('$', '$$')) for word in words)}",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=always",
