@@ -1,0 +1,71 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Thumbprints of certificates: made, written in any spelling, compared (docs/protocol/halibut-wire.md §1.3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+_PEM = re.compile("-----BEGIN (X509 )?CERTIFICATE-----(.*?)-----END (X509 )?CERTIFICATE-----", re.DOTALL)
+_LABEL = re.compile(r"^(?:sha[- ]?(?:1|256)\b)?\s*(?:(?:finger|thumb)[- ]?print)?\s*=?", re.IGNORECASE)
+_SEPARATORS = re.compile("[\\s:\\-\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_HEX = re.compile(r"[0-9A-F]*")
+
+
+class Thumbprints(NamedTuple):
+    """Both thumbprints of one certificate, in upper-case hex: SHA-1 (Halibut's own) and SHA-256."""
+
+    sha1: str
+    sha256: str
+
+
+def of_der(der: bytes) -> Thumbprints:
+    """The thumbprints of a certificate in DER."""
+    return Thumbprints(hashlib.sha1(der).hexdigest().upper(), hashlib.sha256(der).hexdigest().upper())
+
+
+def normalise(text: str) -> str:
+    """Any spelling of a thumbprint as upper-case hex: 40 digits for SHA-1, 64 for SHA-256.
+
+    Understood are colons, spaces, dashes, lower case, a label in front (`SHA1 Fingerprint=`), the invisible marks that
+    the certificate window of Windows copies along, and a whole certificate in PEM, which gives its SHA-256.
+    Raises ValueError with a sentence.
+    """
+    if "-----BEGIN" in text:
+        return of_der(_der_of_pem(text)).sha256
+    digits = _SEPARATORS.sub("", _LABEL.sub("", _SEPARATORS.sub(" ", text).strip(), count=1)).upper()
+    if not _HEX.fullmatch(digits):
+        raise ValueError(f"{text[:80]!r} is no thumbprint: it has other characters than hexadecimal digits.")
+    if len(digits) not in (40, 64):
+        raise ValueError(
+            f"{text[:80]!r} is no thumbprint: it has {len(digits)} hexadecimal digits, "
+            "40 (SHA-1) or 64 (SHA-256) are expected."
+        )
+    return digits
+
+
+def _der_of_pem(text: str) -> bytes:
+    match = _PEM.search(text)
+    if match is None:
+        raise ValueError("The PEM text holds no certificate; a block that begins with 'BEGIN CERTIFICATE' is expected.")
+    try:
+        der = base64.b64decode("".join(match[2].split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("The certificate in the PEM text is damaged: it is no base64.") from None
+    if der[:1] != b"\x30":
+        raise ValueError("The certificate in the PEM text is damaged: it is no DER sequence.")
+    return der
+
+
+def matches(der: bytes, pins: Collection[str]) -> str | None:
+    """The normalised pin that fits this certificate, or None. SHA-256 pins win over SHA-1 ones."""
+    sha1, sha256 = of_der(der)
+    if sha256 in pins:
+        return sha256
+    return sha1 if sha1 in pins else None
