@@ -35,7 +35,7 @@ def decode_bson(data):
     """Decode one BSON document to canonical extended JSON, strictly; the order of members is kept."""
     value, end = _decode_container(data, 0, dict)
     if end != len(data):
-        raise Mismatch("%d bytes after the document" % (len(data) - end))
+        raise Mismatch(f"{len(data) - end} bytes after the document")
     return value
 
 
@@ -43,7 +43,7 @@ def _decode_container(data, start, kind):
     (size,) = struct.unpack_from("<i", data, start)
     end = start + size
     if size < 5 or end > len(data) or data[end - 1] != 0:
-        raise Mismatch("bad container at offset %d" % start)
+        raise Mismatch(f"bad container at offset {start}")
     pos, items = start + 4, []
     while data[pos]:
         tag, pos = data[pos], pos + 1
@@ -52,13 +52,13 @@ def _decode_container(data, start, kind):
         value, pos = _decode_value(tag, data, pos)
         items.append((name, value))
     if pos != end - 1:
-        raise Mismatch("container at offset %d has a wrong size" % start)
+        raise Mismatch(f"container at offset {start} has a wrong size")
     if kind is list:
         if [name for name, _ in items] != [str(i) for i in range(len(items))]:
-            raise Mismatch("array keys out of order at offset %d" % start)
+            raise Mismatch(f"array keys out of order at offset {start}")
         return [value for _, value in items], end
     if len({name for name, _ in items}) != len(items):
-        raise Mismatch("a member occurs twice at offset %d" % start)
+        raise Mismatch(f"a member occurs twice at offset {start}")
     return dict(items), end
 
 
@@ -68,7 +68,7 @@ def _decode_value(tag, data, pos):
     if tag == 0x02:
         (size,) = struct.unpack_from("<i", data, pos)
         if size < 1 or data[pos + 3 + size] != 0:
-            raise Mismatch("bad string at offset %d" % pos)
+            raise Mismatch(f"bad string at offset {pos}")
         return data[pos + 4:pos + 3 + size].decode("utf-8"), pos + 4 + size
     if tag == 0x03:
         return _decode_container(data, pos, dict)
@@ -89,7 +89,7 @@ def _decode_value(tag, data, pos):
         return {"$numberInt": str(struct.unpack_from("<i", data, pos)[0])}, pos + 4
     if tag == 0x12:
         return {"$numberLong": str(struct.unpack_from("<q", data, pos)[0])}, pos + 8
-    raise Mismatch("element type 0x%02x at offset %d is not used by Halibut" % (tag, pos))
+    raise Mismatch(f"element type 0x{tag:02x} at offset {pos} is not used by Halibut")
 
 
 # ---------------------------------------------------------------- Halibut framing
@@ -99,7 +99,7 @@ def inflate(data, pos):
     reader = zlib.decompressobj(-15)
     out = reader.decompress(data[pos:])
     if not reader.eof:
-        raise Mismatch("deflate stream at %d has no final block" % pos)
+        raise Mismatch(f"deflate stream at {pos} has no final block")
     return out, len(data) - len(reader.unused_data)
 
 
@@ -125,7 +125,7 @@ def read_identity(data, pos):
             return pos + 2 + len(ending)
     end = data.index(b"\r\n\r\n", pos) + 4
     if not data[pos:end].startswith((b"MX-CLIENT ", b"MX-SERVER ", b"MX-SUBSCRIBER ")):
-        raise Mismatch("no identity at %d" % pos)
+        raise Mismatch(f"no identity at {pos}")
     return end
 
 
@@ -140,7 +140,7 @@ def read_segment(kind, data, pos, length=None):
             word += 2
         end = data.index(b"\r\n", word) + 2
         if bytes(data[word:end]) not in CONTROL:
-            raise Mismatch("no control message at %d" % pos)
+            raise Mismatch(f"no control message at {pos}")
         return end, {"text": data[pos:end].decode("ascii")}
     if kind == "message":
         bson, end = inflate(data, pos)
@@ -151,7 +151,7 @@ def read_segment(kind, data, pos, length=None):
         body = data[pos + 24:pos + 24 + size]
         end = pos + 32 + size
         if len(data) < end or struct.unpack_from("<q", data, end - 8)[0] != size:
-            raise Mismatch("data stream at %d: length is not repeated behind it" % pos)
+            raise Mismatch(f"data stream at {pos}: length is not repeated behind it")
         return end, {"stream": {"id": guid(raw_id), "length": size, "sha256": hashlib.sha256(body).hexdigest()}}
     if kind in ("http", "raw"):
         body = data[pos:pos + length]
@@ -173,15 +173,15 @@ def check_conversation(folder, verbose=False):
     counts = {}
     for number, segment in enumerate(story["segments"]):
         side, kind = segment["from"], segment["kind"]
-        where = "segment %d (%s %s)" % (number, side, kind)
+        where = f"segment {number} ({side} {kind})"
         if kind not in KINDS or segment["offset"] != position[side]:
-            raise Mismatch("%s starts at %d, not at %d" % (where, segment["offset"], position[side]))
+            raise Mismatch(f"{where} starts at {segment['offset']}, not at {position[side]}")
         try:
             end, facts = read_segment(kind, data[side], segment["offset"], segment["length"])
         except (ValueError, struct.error, zlib.error, IndexError) as error:
             raise Mismatch(f"{where}: {error}") from error
         if end - segment["offset"] != segment["length"] or end > len(data[side]):
-            raise Mismatch("%s is %d bytes long, not %d" % (where, end - segment["offset"], segment["length"]))
+            raise Mismatch(f"{where} is {end - segment['offset']} bytes long, not {segment['length']}")
         for name, value in facts.items():
             if json.dumps(segment.get(name)) != json.dumps(value):
                 raise Mismatch(f"{where}: {name} differs")
@@ -200,13 +200,13 @@ def check_conversation(folder, verbose=False):
         position[side] = end
         counts[kind] = counts.get(kind, 0) + 1
         if verbose:
-            print("    %-6s %-10s %8d bytes  %s" % (side, kind, segment["length"], segment.get("note", "")))
+            print(f"    {side:6} {kind:10} {segment['length']:8} bytes  {segment.get('note', '')}")
     for side, content in data.items():
         if position[side] != len(content):
-            raise Mismatch("%s: %d bytes are not described" % (side, len(content) - position[side]))
+            raise Mismatch(f"{side}: {len(content) - position[side]} bytes are not described")
         if awaited[side]:
             raise Mismatch(f"{side}: an announced data stream is missing")
-    return ", ".join("%d %s" % (count, kind) for kind, count in counts.items()) or "no bytes"
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no bytes"
 
 
 def main(arguments):
@@ -227,7 +227,7 @@ def main(arguments):
         except (Mismatch, FileNotFoundError, KeyError, ValueError) as error:
             print(f"FAIL  {name:28} {error}")
             failed += 1
-    print("%d passed, %d failed" % (passed, failed))
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Play recorded Halibut conversations against a live agent, and compare its answers with the recorded ones.
 
-    replay.py --host H --port P --cert client.pem --key client.key [--thumb SHA1] [-v] [CONVERSATION ...]
+    replay.py --host H --port P --cert client.pem --key client.key [--thumb SHA1] [-q] [CONVERSATION ...]
 
 The client's bytes are sent as they were recorded, record by record, with the recorded pauses; where the recording has
 an answer, the agent's answer is read and compared by meaning: same members, same `$type` values, same BSON types, same
@@ -20,8 +20,12 @@ What may differ from the recording:
   * members named under `loose` in conversation.json: only their type counts
   * the part of `FullPath` before the uploaded name; text of the page for browsers and values of its headers
 
+As a module: `replay(Target(host, port, load_identity(cert, key)), names_of())` yields a Result for each conversation.
+
 Needs pyOpenSSL and cryptography. Exit status: 0 if all passed, 1 if not, 2 if nothing could be played.
 """
+
+from __future__ import annotations
 
 import argparse
 import base64
@@ -36,13 +40,18 @@ import sys
 import time
 import uuid
 import zlib
+from typing import NamedTuple
 
-import check
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
+
+try:
+    from . import check
+except ImportError:  # run as a command, or with this folder on the path
+    import check
 
 HOME = "/tmp/tentacle-home/"  # home directory of the agent in the recordings
 PATIENCE = 20.0  # seconds to wait for an answer, on top of the time it took in the recording
@@ -174,7 +183,8 @@ class Connection:
             except (check.Mismatch, ValueError, IndexError, struct.error, zlib.error):
                 pass  # not complete yet, or wrong: the time limit or the end of the stream tells
             if not self.receive(limit - time.monotonic()) and not (kind == "http" and self.ended and self.buffer):
-                raise Difference(f"no {kind} {'before the agent closed' if self.ended else 'in time'}; unread: {self.buffer[:60]!r}")
+                when = "before the agent closed" if self.ended else "in time"
+                raise Difference(f"no {kind} {when}; unread: {self.buffer[:60]!r}")
         self.buffer = self.buffer[end:]
         return facts
 
@@ -241,8 +251,9 @@ class Comparison:
         return self.differences
 
     def _add(self, path, recorded, actual):
-        short = [json.dumps(v, ensure_ascii=False) for v in (recorded, actual)]
-        self.differences.append("{}: recorded {}, agent {}".format(path, *(s if len(s) < 300 else f"{s[:300]}…" for s in short)))
+        texts = [json.dumps(value, ensure_ascii=False) for value in (recorded, actual)]
+        short = [text if len(text) < 300 else f"{text[:300]}…" for text in texts]
+        self.differences.append(f"{path}: recorded {short[0]}, agent {short[1]}")
 
     def _compare(self, recorded, actual, path, asked):
         name = path.rsplit(".", 1)[-1]
@@ -254,7 +265,7 @@ class Comparison:
             if len(recorded) != len(actual):
                 return self._add(path, recorded, actual)
             for number, pair in enumerate(zip(recorded, actual)):
-                self._compare(*pair, "%s[%d]" % (path, number), asked)
+                self._compare(*pair, f"{path}[{number}]", asked)
         elif kind_of(recorded) == "object":
             self._compare_object(recorded, actual, path, asked)
         elif name in ("message", "details") and ".error." in path:
@@ -278,7 +289,8 @@ class Comparison:
         if check.stream_ids(recorded) and set(recorded) - {"$type"} == {"id", "length"}:
             self.streams.append((check.stream_ids(recorded)[0], check.stream_ids(actual)[0]))
             recorded["id"] = actual["id"]
-        if recorded.get("$type", "").endswith(".ScriptTicket, Octopus.Shared") and kind_of(actual["TaskId"]) == "string":
+        made_by_agent = recorded.get("$type", "").endswith(".ScriptTicket, Octopus.Shared")
+        if made_by_agent and kind_of(actual["TaskId"]) == "string":
             self.tickets[recorded["TaskId"]] = actual["TaskId"]
         if "TaskId" in recorded:
             recorded["TaskId"] = self.tickets.get(recorded["TaskId"], recorded["TaskId"])
@@ -327,17 +339,18 @@ class Comparison:
 def compare_page(recorded, actual):
     """The page for browsers: same status line and header names; the length counts UTF-16 units, 4 bytes follow."""
     differences = []
-    heads, bodies = zip(*(text.split("\r\n\r\n", 1) if "\r\n\r\n" in text else (text, "") for text in (recorded, actual)))
+    heads, bodies = zip(*(text.partition("\r\n\r\n")[::2] for text in (recorded, actual)))
     lines = [head.split("\r\n") for head in heads]
     if lines[0][0] != lines[1][0]:
         differences.append(f"status line: recorded {lines[0][0]!r}, agent {lines[1][0]!r}")
     names = [[line.split(":")[0] for line in part[1:]] for part in lines]
     if names[0] != names[1]:
-        differences.append("headers: recorded {}, agent {}".format(*tuple(names)))
+        differences.append(f"headers: recorded {names[0]}, agent {names[1]}")
     match = re.search(r"^Content-Length: (\d+)\r?$", heads[1], re.M)
     units = len(bodies[1][:-4].encode("utf-16-le")) // 2
     if not match or int(match.group(1)) != units or not bodies[1].endswith("\r\n\r\n"):
-        differences.append("Content-Length is %s; %d units and two line ends expected" % (match and match.group(1), units))
+        length = match and match.group(1)
+        differences.append(f"Content-Length is {length}; {units} units and two line ends expected")
     return differences
 
 
@@ -348,18 +361,36 @@ def stranger():
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Stranger")])
     today = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    certificate = x509.CertificateBuilder(name, name, key.public_key(), uuid.uuid4().int >> 1, today -
-                                          datetime.timedelta(1), today + datetime.timedelta(1)).sign(key, hashes.SHA256())
+    day = datetime.timedelta(1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), uuid.uuid4().int >> 1, today - day, today + day)
+    certificate = builder.sign(key, hashes.SHA256())
     return crypto.X509.from_cryptography(certificate), crypto.PKey.from_cryptography_key(key)
 
 
-def play(folder, options, identity):
+class Target(NamedTuple):
+    """The agent, and the identity (certificate, key) that it trusts."""
+
+    host: str
+    port: int
+    identity: tuple
+    thumb: str | None = None
+
+
+class Result(NamedTuple):
+    """What came of one conversation; no differences means passed."""
+
+    name: str
+    seconds: float
+    differences: list
+
+
+def play(folder, target):
     """Play one conversation; return the differences as lines."""
     story = json.loads((folder / "conversation.json").read_text(encoding="utf-8"))
     data = (folder / check.FILES["client"]).read_bytes()
-    certificate = {"trusted": identity, "untrusted": stranger, None: None}[story["client_certificate"]]
-    connection = Connection(options.host, options.port, certificate() if callable(certificate) else certificate,
-                            options.thumb)
+    presented = story["client_certificate"]
+    certificate = target.identity if presented == "trusted" else stranger() if presented else None
+    connection = Connection(target.host, target.port, certificate, target.thumb)
     closes = {close["from"]: close for close in reversed(story["closes"])}
     never = {"t": float("inf"), "how": "FIN"}
     client_end, server_end = closes.get("client", never), closes.get("server", never)
@@ -371,7 +402,7 @@ def play(folder, options, identity):
         while number < len(segments):
             segment = segments[number]
             number += 1
-            where = "[%d] %s: " % (number - 1, segment.get("note") or segment["kind"])
+            where = f"[{number - 1}] {segment.get('note') or segment['kind']}: "
             if segment["from"] == "client":
                 if segment["t"] - clock > 0.3:
                     time.sleep(segment["t"] - clock)
@@ -409,9 +440,11 @@ def play(folder, options, identity):
             elif segment["kind"] == "http":
                 found = compare_page(segment["text"], facts["text"])
             else:
-                found = [] if facts["text"] == segment["text"] else [f"recorded {segment['text']!r}, agent {facts['text']!r}"]
+                same = facts["text"] == segment["text"]
+                found = [] if same else [f"recorded {segment['text']!r}, agent {facts['text']!r}"]
             problems += [where + text for text in found]
-        problems += last_act(connection, client_end if client_first and not finished else None, "server" in closes, clock)
+        ours = client_end if client_first and not finished else None
+        problems += last_act(connection, ours, "server" in closes, clock)
     except Difference as difference:
         problems.append(str(difference))
     finally:
@@ -435,33 +468,51 @@ def last_act(connection, client_end, agent_closes, clock):
     return ["end: the agent does not close"] if agent_closes and not connection.ended else []
 
 
-def main():
+def load_identity(certificate, key):
+    """The identity in two PEM files (which may be one)."""
+    with open(certificate, "rb") as cert_file, open(key, "rb") as key_file:
+        return (crypto.load_certificate(crypto.FILETYPE_PEM, cert_file.read()),
+                crypto.load_privatekey(crypto.FILETYPE_PEM, key_file.read()))
+
+
+def names_of(parts=()):
+    """The conversations whose name contains one of these; without any, all that are marked for replay."""
+    index = json.loads((check.HERE / "index.json").read_text(encoding="utf-8"))
+    return [entry["name"] for entry in index["conversations"]
+            if (any(part in entry["name"] for part in parts) if parts else entry["replay"])]
+
+
+def replay(target, names):
+    """Play these conversations one after the other; yields a Result for each."""
+    for name in names:
+        start = time.monotonic()
+        try:
+            differences = play(check.HERE / name, target)
+        except (SSL.Error, OSError, Difference) as error:
+            differences = [f"no connection: {error!r}"]
+        yield Result(name, time.monotonic() - start, differences)
+
+
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=10933)
     parser.add_argument("--cert", required=True, help="PEM certificate that the agent trusts")
     parser.add_argument("--key", required=True, help="its PEM key")
     parser.add_argument("--thumb", help="SHA-1 thumbprint that the agent must have")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only what failed, and the sum")
     parser.add_argument("conversations", nargs="*", metavar="CONVERSATION")
-    options = parser.parse_args()
-    with open(options.cert, "rb") as cert, open(options.key, "rb") as key:
-        identity = (crypto.load_certificate(crypto.FILETYPE_PEM, cert.read()),
-                    crypto.load_privatekey(crypto.FILETYPE_PEM, key.read()))
-    index = json.loads((check.HERE / "index.json").read_text(encoding="utf-8"))
-    wanted = [entry["name"] for entry in index["conversations"]
-              if (any(part in entry["name"] for part in options.conversations) if options.conversations else entry["replay"])]
+    options = parser.parse_args(arguments)
+    target = Target(options.host, options.port, load_identity(options.cert, options.key), options.thumb)
     passed = failed = 0
-    for name in wanted:
-        start = time.monotonic()
-        try:
-            problems = play(check.HERE / name, options, identity)
-        except (SSL.Error, OSError, Difference) as error:
-            problems = [f"no connection: {error!r}"]
-        print(f"{'FAIL' if problems else 'PASS'}  {name:28} {time.monotonic() - start:5.1f} s", flush=True)
-        for problem in problems:
-            print(f"      {problem}")
-        passed, failed = passed + (not problems), failed + bool(problems)
-    print("%d passed, %d failed" % (passed, failed))
+    for result in replay(target, names_of(options.conversations)):
+        bad = bool(result.differences)
+        if bad or not options.quiet:
+            print(f"{'FAIL' if bad else 'PASS'}  {result.name:28} {result.seconds:5.1f} s", flush=True)
+        for difference in result.differences:
+            print(f"      {difference}")
+        passed, failed = passed + (not bad), failed + bad
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0 if passed else 2
 
 

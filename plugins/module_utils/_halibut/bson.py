@@ -104,7 +104,15 @@ def encode(document: Mapping[str, Any]) -> bytes:
 def _encode_object(document: Mapping[str, Any], depth: int) -> bytes:
     if depth > MAX_DEPTH:
         raise LocalProtocolError(f"A document with more than {MAX_DEPTH} levels cannot be written.")
-    body = b"".join([_encode_element(_name(name), value, depth) for name, value in document.items()])
+    parts = []
+    for name, value in document.items():
+        if type(value) is str:  # most members are texts or null: the call is saved
+            parts.append(_encode_text(_name(name), value))
+        elif value is None:
+            parts.append(b"\x0a%b\0" % _name(name))
+        else:
+            parts.append(_encode_element(_name(name), value, depth))
+    body = b"".join(parts)
     return b"%b%b\0" % (_INT32.pack(len(body) + 5), body)
 
 
@@ -118,14 +126,18 @@ def _encode_array(values: Any, depth: int) -> bytes:
     return b"%b%b\0" % (_INT32.pack(len(body) + 5), body)
 
 
+def _encode_text(name: bytes, value: str) -> bytes:
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError:
+        raw = _without_surrogates(value)
+    return b"\x02%b\0%b%b\0" % (name, _INT32.pack(len(raw) + 1), raw)
+
+
 def _encode_element(name: bytes, value: Any, depth: int) -> bytes:
     kind = type(value)
     if kind is str:
-        try:
-            raw = value.encode()
-        except UnicodeEncodeError:
-            raw = _without_surrogates(value)
-        return b"\x02%b\0%b%b\0" % (name, _INT32.pack(len(raw) + 1), raw)
+        return _encode_text(name, value)
     if value is None:
         return b"\x0a%b\0" % name
     if kind is dict:

@@ -88,7 +88,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class UploadResult(Contract):
-    """What an upload left behind; `hash` is SHA-1 in lower-case hex with no separators, None for a null upload."""
+    """What an upload left behind; `hash` is SHA-1 in lower-case hex, None for a null upload."""
 
     full_path: str | None
     hash: str | None

@@ -91,12 +91,12 @@ def read_request(document: Any, types: Types, validated: Any = None) -> Request 
         _validate_endpoint(endpoint)
     params = slots.items(members.get("params"), "params")
     return Request(
-        id=slots.text(members.get("id"), "id"),
-        activity_id=slots.guid(members.get("activityId", slots.NIL), "activityId"),
-        service=slots.text(members.get("service"), "service") or "",
-        method=slots.text(members.get("method"), "method") or "",
-        params=tuple([read_slot(value, types) for value in params]) if params else (),
-        endpoint=endpoint,
+        slots.text(members.get("id"), "id"),
+        slots.guid(members.get("activityId", slots.NIL), "activityId"),
+        slots.text(members.get("service"), "service") or "",
+        slots.text(members.get("method"), "method") or "",
+        tuple([read_slot(value, types) for value in params]) if params else (),
+        endpoint,
     )
 
 

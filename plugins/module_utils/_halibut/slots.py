@@ -137,7 +137,7 @@ def time_span(value: Any, where: str) -> TimeSpan:
 def guid(value: Any, where: str) -> Guid:
     """A GUID: binary of 16 bytes under any sub-type, or text."""
     if isinstance(value, bytes) and len(value) == 16:
-        return Guid(value)
+        return value if type(value) is Guid else Guid(value)
     if isinstance(value, str):
         try:
             return Guid.from_uuid(uuid.UUID(value))

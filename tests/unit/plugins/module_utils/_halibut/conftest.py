@@ -9,6 +9,10 @@ import pathlib
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None, database=None)  # machines may be busy; nothing is left behind
+settings.load_profile("unhurried")
 
 VECTORS = pathlib.Path(__file__).resolve().parents[4] / "vectors"
 assert (VECTORS / "index.json").is_file()

@@ -58,7 +58,7 @@ def test_upload_result():
     assert type(result.to_document()["Length"]) is Int64
     assert UploadResult.from_document(result.to_document(as_slot=True)) == result
     assert UploadResult.from_document({}) == UploadResult(None, None, 0)
-    with pytest.raises(RemoteProtocolError, match="UploadResult.Length is null"):
+    with pytest.raises(RemoteProtocolError, match=r"UploadResult\.Length is null"):
         UploadResult.from_document({"Length": None})
 
 

@@ -88,9 +88,10 @@ def test_the_limit_is_on_deflated_bytes_too(monkeypatch):
     monkeypatch.setattr(envelope, "MAX_DEFLATED", 1000)
     inflater = Inflater()
     empty_block = b"\x00\x00\x00\xff\xff"
+    for _ in range(200):
+        assert not inflater.feed(empty_block)
     with pytest.raises(RemoteProtocolError, match="more than 1000 bytes of deflate data"):
-        for _ in range(300):
-            assert not inflater.feed(empty_block)
+        inflater.feed(empty_block)
     assert read(b"\x03\x00" + b"x" * 5000)[0]  # what follows the message does not count
 
 

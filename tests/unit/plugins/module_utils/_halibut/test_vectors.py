@@ -181,7 +181,7 @@ def answer(driver: Driver):
 
 
 def run_service(conversation, cut=None) -> Driver:
-    """Give the client's bytes to a service of ours, in pieces of the sizes that `cut` tells, else in the records' ones."""
+    """Give the client's bytes to a service of ours, in pieces of the sizes that `cut` tells, else whole."""
     driver = Driver(Role.SERVICE, types_for(conversation))
     for piece in pieces(conversation.client, cut):
         driver.connection.receive_data(piece)
@@ -449,7 +449,7 @@ def test_mutations_of_documents_are_errors_or_objects(conversation):
                     if message is not None:
                         messages.streams_of(message)
                 except RemoteProtocolError as error:
-                    assert len(str(error)) < 500
+                    assert len(str(error)) < 500  # noqa: PT017
 
 
 def play(data: bytes, role: Role, types) -> None:
