@@ -1,0 +1,61 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The script services: both versions, their workspaces and the mutex that they share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+
+from ...environment import for_scripts, inherited
+from ...isolation import IsolationMutex
+from ...masking import Masker
+from ...workspace import WorkspaceStore
+from .running_script import RunningScript, ScriptHost, account_name
+from .service_v1 import ScriptServiceV1
+from .service_v2 import ScriptServiceV2
+
+_LOG = logging.getLogger("tentacle_agent.script")
+
+
+class ScriptServices:
+    """Both services and what they share; made by `build_script_services`."""
+
+    def __init__(self, store: WorkspaceStore, host: ScriptHost, masker: Masker) -> None:
+        self.store = store
+        self.v1 = ScriptServiceV1(store, host, masker)
+        self.v2 = ScriptServiceV2(store, host, masker)
+
+    def running(self) -> list[RunningScript]:
+        """The scripts of both services that are not complete."""
+        return self.v1.running() + self.v2.running()
+
+    def stop(self, drain_seconds: float) -> int:
+        """Wait for running scripts, at most so long; return how many still run.
+
+        Those are left alone: they outlive the agent, and their tickets read -46 afterwards
+        (docs/protocol/tentacle-services.md §2.12). See to it first that no new ones are started.
+        """
+        limit = time.monotonic() + max(drain_seconds, 0.0)
+        for script in self.running():
+            script.wait(limit - time.monotonic())
+        left = self.running()
+        if left:
+            names = ", ".join(script.workspace.ticket for script in left[:10])
+            _LOG.warning("%d script(s) still run and are left to themselves: %s", len(left), names)
+        return len(left)
+
+
+def build_script_services(home: str, environment: Mapping[str, str], masked: Iterable[str] = ()) -> ScriptServices:
+    """The script services of an agent with this home directory.
+
+    ``environment`` holds the variables of `environment.build`, which scripts find on top of the agent's own;
+    ``masked`` the values that must not appear in logs. Removes what an earlier agent had not finished receiving.
+    """
+    store = WorkspaceStore(home)
+    store.remove_incoming()
+    host = ScriptHost(IsolationMutex(), for_scripts(inherited(), environment), account_name())
+    return ScriptServices(store, host, Masker(masked))

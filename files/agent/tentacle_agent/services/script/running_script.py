@@ -1,0 +1,294 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""One script from the moment it is ready to start until its result is on the disk.
+
+Pending, while it waits for the mutex; Running, once it has it; Complete, when nothing of it is to come any more
+(docs/protocol/tentacle-services.md §2.3). Each script has a thread of its own for the whole way. A step is recorded
+in the state file before it is taken or told: Running before bash is started, the result before anybody can see it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from module_utils._halibut.contracts import COMPLETE, PENDING, RUNNING, SOURCE_DEBUG, SOURCE_STDERR, SOURCE_STDOUT
+from module_utils._instance.errors import InstanceError
+
+from ...isolation import DEFAULT_NAME, Claim, IsolationMutex
+from ...workspace import Workspace
+from . import isolation_texts
+from .arguments import command_line
+from .cancellation import Cancellation
+from .output_log import OutputLog
+from .process import SHELL, LaunchError, ScriptProcess
+from .script_state import ScriptState, StateFile
+
+_LOG = logging.getLogger("tentacle_agent.script")
+
+EXIT_FATAL, EXIT_LAUNCH_FAILED, EXIT_CANCELED, EXIT_TIMEOUT = -41, -42, -43, -44
+EXIT_UNKNOWN_SCRIPT, EXIT_UNKNOWN_RESULT = -45, -46
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """All that starting takes and the workspace does not hold. Times in seconds; 0 means no limit."""
+
+    task: str
+    exclusive: bool
+    mutex_name: str | None
+    mutex_timeout: float
+    arguments: tuple[str | None, ...] | None
+
+    def to_document(self) -> dict[str, Any]:
+        """As the state file keeps it."""
+        arguments = None if self.arguments is None else list(self.arguments)
+        return {"TaskId": self.task, "FullIsolation": self.exclusive, "MutexName": self.mutex_name,
+                "MutexTimeout": self.mutex_timeout, "Arguments": arguments}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> LaunchSettings:
+        """As it was kept. Raises KeyError, TypeError or ValueError."""
+        arguments = document["Arguments"]
+        return cls(str(document["TaskId"]), bool(document["FullIsolation"]), document["MutexName"],
+                   float(document["MutexTimeout"]), None if arguments is None else tuple(arguments))
+
+
+@dataclass(frozen=True)
+class ScriptHost:
+    """What all scripts of an agent share. Intervals in seconds: first word about waiting, and the next ones."""
+
+    mutex: IsolationMutex
+    environment: Mapping[str, str]
+    account: str
+    first_notice: float = 0.1
+    next_notice: float = 600.0
+
+
+class RunningScript:
+    """A script that was started by this process of the agent, also after it has ended."""
+
+    def __init__(self, host: ScriptHost, workspace: Workspace, log: OutputLog, settings: LaunchSettings,
+                 recorded: tuple[StateFile, ScriptState] | None = None) -> None:
+        """``recorded`` is the state file and what it says; without it nothing outlives this process of the agent."""
+        self.workspace = workspace
+        self.log = log
+        self._host = host
+        self._settings = settings
+        self._recorded = recorded
+        self._disowned = False
+        self._log_problem: OSError | None = None
+        self._record_lock = threading.Lock()
+        self._cancellation = Cancellation()
+        self._changed = threading.Condition()
+        self._state, self._exit_code = PENDING, 0
+
+    def start(self) -> None:
+        """Begin in a thread of its own; returns at once. Raises RuntimeError when there can be no more threads.
+
+        The log is opened before that, so that it is certainly the one of this workspace.
+        """
+        try:
+            self.log.open()
+        except OSError as error:
+            self._log_problem = error
+        threading.Thread(target=self._run, name=f"script {self.workspace.ticket}", daemon=True).start()
+
+    @property
+    def status(self) -> tuple[int, int]:
+        """State and exit code; 0 until complete."""
+        with self._changed:
+            return self._state, self._exit_code
+
+    def cancel(self) -> None:
+        """Ask the script to end; returns at once, and may be repeated."""
+        self._cancellation.request()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the script is complete, at most so long; True if it is."""
+        with self._changed:
+            seconds = min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+            return self._changed.wait_for(lambda: self._state == COMPLETE, seconds)
+
+    def disown(self) -> None:
+        """The workspace goes to be deleted: nothing is recorded there any more, and nothing started.
+
+        A script that runs goes on; one that still waits for its turn is cancelled.
+        """
+        with self._record_lock:
+            self._recorded, self._disowned = None, True
+        state = self.status[0]
+        if state == PENDING:
+            self.cancel()
+        elif state == COMPLETE:
+            self.log.forget()
+
+    def _run(self) -> None:
+        exit_code, claim = EXIT_FATAL, None
+        try:
+            if self._log_problem is not None:
+                raise self._log_problem
+            claim = self._claim()
+            exit_code = self._enter(claim)
+        except OSError as error:
+            _LOG.error("The log of script %s cannot be written: %s", self.workspace.ticket, error)
+        except Exception:
+            _LOG.exception("Script %s failed inside the agent.", self.workspace.ticket)
+        finally:
+            if claim is not None:
+                claim.release()
+            self._complete(exit_code)
+
+    def _claim(self) -> Claim:
+        settings = self._settings
+        claim = self._host.mutex.claim(settings.mutex_name, settings.exclusive, settings.task)
+        try:
+            name = DEFAULT_NAME if settings.mutex_name is None else settings.mutex_name
+            self.log.append(SOURCE_STDOUT, isolation_texts.asking(name, claim))
+        except BaseException:
+            claim.release()
+            raise
+        return claim
+
+    def _enter(self, claim: Claim) -> int:
+        """Wait for the mutex, then execute; the exit code."""
+        self._cancellation.watch(claim.wake)
+        try:
+            self._await_turn(claim)
+        finally:
+            self._cancellation.watch(None)
+        if self._cancellation.requested:
+            self._say(isolation_texts.cancelled(claim), "Script execution canceled.")
+            return EXIT_CANCELED
+        if not claim.granted:
+            self._say(isolation_texts.timed_out(claim, self._settings.mutex_timeout), "Script execution timed out.")
+            return EXIT_TIMEOUT
+        if not self._record_running():
+            return EXIT_FATAL
+        self._set_state(RUNNING, 0)
+        return self._execute()
+
+    def _await_turn(self, claim: Claim) -> None:
+        """Wait until the claim is granted, cancelled or too old, with a word in the log now and then."""
+        limit = time.monotonic() + (self._settings.mutex_timeout or threading.TIMEOUT_MAX)
+        pause = self._host.first_notice
+        while not claim.granted and not self._cancellation.requested:
+            remaining = limit - time.monotonic()
+            if remaining <= 0:
+                return
+            if not claim.wait(min(pause, remaining)) and not self._cancellation.requested and pause < remaining:
+                self.log.append(SOURCE_STDOUT, isolation_texts.busy(claim))
+                pause = self._host.next_notice
+
+    def _execute(self) -> int:
+        directory = self.workspace.path
+        self.log.append(SOURCE_DEBUG, [
+            f"Executable directory is {os.path.dirname(SHELL)}",
+            f"Executable name or full path: {SHELL}",
+            f"Starting {SHELL} in working directory '{directory}' using 'Unicode (UTF-8)' encoding "
+            f"running as '{self._host.account}'",
+        ])
+        words = command_line(self.workspace.bootstrap_path, self._settings.arguments)
+        receiver = _Receiver(self.log)
+        try:
+            with self._record_lock:
+                if self._disowned:
+                    return EXIT_CANCELED
+                process = ScriptProcess.start(words, directory, self._host.environment, receiver, self._cancellation)
+        except LaunchError as error:
+            details = "".join(traceback.format_exception_only(type(error.__cause__), error.__cause__)).strip()
+            self.log.append(SOURCE_STDERR, [f"An exception was thrown when invoking {SHELL}: {error}", details])
+            return EXIT_LAUNCH_FAILED
+        exit_code = process.run()
+        if receiver.failure is not None:
+            raise receiver.failure
+        self.log.append(SOURCE_DEBUG, [f"Process {SHELL} in {directory} exited with code {exit_code}"])
+        return exit_code
+
+    def _say(self, *lines: str) -> None:
+        self.log.append(SOURCE_STDOUT, lines)
+
+    def _record_running(self) -> bool:
+        """Have it on the disk that the script runs; False if it must not be started, because that cannot be had."""
+        recorded = self._recorded
+        if recorded is None or self._record(ScriptState.running):
+            return True
+        try:
+            recorded[0].spoil()
+        except OSError as error:
+            _LOG.error("Script %s is not started, its state cannot be changed: %s", self.workspace.ticket, error)
+            return False
+        return True
+
+    def _complete(self, exit_code: int) -> None:
+        """Record the result, then let it be seen."""
+        try:
+            if self._recorded is not None:
+                self._sync_log()
+                self._record(lambda state: state.complete(exit_code))
+            self.log.close()
+        finally:
+            self._set_state(COMPLETE, exit_code)
+        if self._disowned:
+            self.log.forget()
+
+    def _sync_log(self) -> None:
+        try:
+            self.log.sync()
+        except OSError as error:
+            _LOG.warning("The log of script %s is not surely on the disk: %s", self.workspace.ticket, error)
+
+    def _record(self, change: Callable[[ScriptState], ScriptState]) -> bool:
+        """Write the next version of the state file; a failure is told in the log."""
+        with self._record_lock:
+            if self._recorded is None:
+                return True
+            file, state = self._recorded[0], change(self._recorded[1])
+            self._recorded = file, state
+            try:
+                file.save(state)
+                return True
+            except (InstanceError, OSError) as error:
+                problem = error
+        try:
+            self._say(f"Warning: An exception occurred saving the ScriptState: {problem}")
+        except OSError:
+            _LOG.warning("The state of script %s could not be saved: %s", self.workspace.ticket, problem)
+        return False
+
+    def _set_state(self, state: int, exit_code: int) -> None:
+        with self._changed:
+            self._state, self._exit_code = state, exit_code
+            self._changed.notify_all()
+
+
+class _Receiver:
+    """Puts lines into the log; when that fails, the script runs to its end unheard and the failure is told then."""
+
+    def __init__(self, log: OutputLog) -> None:
+        self._log = log
+        self.failure: OSError | None = None
+
+    def __call__(self, source: int, lines: Sequence[str]) -> None:
+        if self.failure is None:
+            try:
+                self._log.append(source, lines)
+            except OSError as error:
+                self.failure = error
+
+
+def account_name() -> str:
+    """The account that the agent and its scripts run as; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,546 @@
+"""IScriptServiceV2 with real scripts: one behaviour of the original after another."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from module_utils._halibut.bson import Guid
+from module_utils._halibut.contracts import (
+    CompleteScriptCommandV2,
+    DataStream,
+    ScriptFile,
+    ScriptStatusRequestV2,
+    ScriptTicket,
+    StartScriptCommandV2,
+)
+from module_utils._halibut.timespan import TimeSpan
+from module_utils._instance.errors import StorageError
+from tentacle_agent.services.script.running_script import LaunchSettings
+from tentacle_agent.services.script.script_state import ScriptState, StateFile
+
+from .conftest import Caller, ServiceFailed, has_line, output
+
+FOREVER = TimeSpan.parse("24.20:31:23.6470000")
+
+
+# Start, status, complete
+
+def test_a_quick_script_is_complete_in_one_call(caller: Caller) -> None:
+    answer = caller.start("t", "echo hello\necho oops >&2\nexit 3")
+    workspace = caller.work / "t"
+    assert (answer.state, answer.exit_code, answer.next_log_sequence) == (2, 3, 9)
+    assert (output(answer, 0), output(answer, 1)) == (["hello"], ["oops"]) or output(answer)[0] == "oops"
+    assert [line.text for line in answer.logs][:3] == [
+        "##octopus[stdout-verbose]",
+        "Acquiring isolation mutex RunningScript with NoIsolation in ServerTasks-1",
+        "##octopus[stdout-default]",
+    ]
+    debug = [line.text for line in answer.logs if line.source == 2]
+    assert debug[:2] == ["Executable directory is /bin", "Executable name or full path: /bin/bash"]
+    assert (debug[2] or "").startswith(
+        f"Starting /bin/bash in working directory '{workspace}' using 'Unicode (UTF-8)' encoding running as '")
+    assert debug[3] == f"Process /bin/bash in {workspace} exited with code 3"
+    caller.complete("t")
+    assert not workspace.exists()
+    assert caller.status("t").exit_code == -45
+
+
+def test_start_returns_at_its_limit(caller: Caller) -> None:
+    before = time.monotonic()
+    answer = caller.start("t", "echo begun; sleep 60", wait=0.5)
+    assert 0.4 < time.monotonic() - before < 5
+    assert (answer.state, answer.exit_code) == (1, 0)
+    assert output(answer) == ["begun"]
+    before = time.monotonic()
+    assert caller.start("u", "sleep 60", wait=None).state in (0, 1)
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize("wait", [None, 0.0])
+def test_who_does_not_wait_is_told_that_it_is_pending(caller: Caller, wait: float | None) -> None:
+    for number in range(20):
+        answer = caller.start(f"t{number}", "true", wait=wait)
+        assert (answer.state, answer.exit_code, answer.logs, answer.next_log_sequence) == (0, 0, (), 0)
+    for number in range(20):
+        assert caller.until(f"t{number}").exit_code == 0
+
+
+def test_output_is_seen_while_the_script_runs(caller: Caller) -> None:
+    caller.start("t", "echo one; sleep 0.5; echo two", wait=None)
+    first = caller.until("t", has_line("one"))
+    assert not has_line("two")(first)
+    rest = caller.until("t")
+    after = caller.status("t", first.next_log_sequence)
+    assert len(first.logs) + len(after.logs) == len(rest.logs)
+    assert output(after) == ["two"]
+
+
+def test_a_second_start_does_not_run_again(caller: Caller) -> None:
+    caller.start("t", "echo once >>../count; echo first")
+    before = time.monotonic()
+    again = caller.start("t", "echo other")
+    assert time.monotonic() - before < 5
+    assert (again.state, output(again)) == (2, ["first"])
+    assert (caller.work / "count").read_text() == "once\n"
+
+
+def test_racing_starts_run_once(caller: Caller) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda ticket: caller.start(ticket, "echo x >>../count"), "tT" * 6))
+    assert {answer.exit_code for answer in answers} == {0}
+    assert (caller.work / "count").read_text() == "x\n"
+
+
+def test_a_second_start_waits_behind_the_first_and_then_answers_at_once(caller: Caller) -> None:
+    first = threading.Thread(target=caller.start, args=("t", "echo begun; sleep 60", 1.0))
+    first.start()
+    caller.until("t", has_line("begun"))
+    before = time.monotonic()
+    answer = caller.start("t", "echo never", wait=30)
+    assert 0.2 < time.monotonic() - before < 10
+    assert (answer.state, output(answer)) == (1, ["begun"])
+    assert not first.is_alive() or first.join(5) is None
+    before = time.monotonic()
+    assert caller.start("t", "echo never", wait=30).state == 1
+    assert time.monotonic() - before < 5
+
+
+def test_status_and_cancel_are_served_while_start_waits_and_cancel_ends_the_wait(caller: Caller) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(caller.start, "t", "echo begun; sleep 60", 60)
+        caller.until("t", has_line("begun"))
+        assert caller.cancel("t").ticket == ScriptTicket("t")
+        answer = start.result(10)
+    assert (answer.state, answer.exit_code, output(answer)) == (2, -1, ["begun"])
+
+
+def test_tickets_have_no_case_and_are_answered_as_asked(caller: Caller) -> None:
+    assert caller.start("Mixed", "echo x").ticket == ScriptTicket("Mixed")
+    status = caller.status("mIXED")
+    assert (status.ticket, status.state, output(status)) == (ScriptTicket("mIXED"), 2, ["x"])
+    caller.complete("MIXED")
+    assert os.listdir(caller.work) == []
+
+
+def test_unknown_tickets(caller: Caller) -> None:
+    for answer in (caller.status("nobody"), caller.cancel("nobody")):
+        assert (answer.state, answer.exit_code, answer.logs, answer.next_log_sequence) == (2, -45, (), 0)
+    caller.complete("nobody")
+    assert not caller.work.exists()
+
+
+def test_completing_a_running_script_forgets_it_but_does_not_end_it(caller: Caller, tmp_path: pathlib.Path) -> None:
+    caller.start("t", f"echo begun; sleep 0.6; echo done >{tmp_path}/proof", wait=None)
+    caller.until("t", has_line("begun"))
+    caller.complete("t")
+    assert caller.status("t").exit_code == -45
+    again = caller.start("t", "echo anew", wait=20)
+    assert (again.exit_code, output(again)) == (0, ["anew"])
+    limit = time.monotonic() + 10
+    while not (tmp_path / "proof").exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert (tmp_path / "proof").exists()
+    time.sleep(0.2)
+    assert json.loads((caller.work / "t" / "scriptstate.json").read_text())["ExitCode"] == 0
+    assert output(caller.status("t")) == ["anew"]
+
+
+def test_starting_asking_and_completing_at_once_never_breaks_a_start(caller: Caller) -> None:
+    stop = threading.Event()
+
+    def keep(call: Callable[[str], object]) -> None:
+        while not stop.wait(0.005):
+            call("t")
+
+    with ThreadPoolExecutor(4) as pool:
+        busy = [pool.submit(keep, call) for call in (caller.complete, caller.status, caller.cancel)]
+        try:
+            for _ in range(25):
+                answer = caller.start("t", "true")
+                assert answer.state == 2
+                assert answer.exit_code in (0, 127, -1, -42, -43, -45), answer
+        finally:
+            stop.set()
+        for future in busy:
+            future.result(20)
+    caller.complete("t")
+    assert os.listdir(caller.work) == []
+    assert caller.start("t", "echo fine").exit_code == 0
+
+
+def test_numbers_beyond_the_end_and_before_the_start(caller: Caller) -> None:
+    answer = caller.start("t", "echo x")
+    assert caller.status("t", 1000).next_log_sequence == 1000
+    assert caller.status("t", 1000).logs == ()
+    assert caller.status("t", -1).logs == answer.logs
+
+
+def test_a_script_that_deletes_its_workspace_keeps_its_exit_code(caller: Caller) -> None:
+    answer = caller.start("t", 'echo going; cd /; rm -rf "$OLDPWD"; exit 6')
+    assert (answer.state, answer.exit_code) == (2, 6)
+    assert has_line("going")(answer)
+    assert has_line("Warning: An exception occurred saving the ScriptState: ")(answer)
+    assert caller.status("t").exit_code == 6
+    caller.complete("t")
+
+
+def test_a_child_that_keeps_the_pipes_keeps_the_script_running(caller: Caller) -> None:
+    answer = caller.start("t", "(sleep 0.6; echo late) & exit 4", wait=0.2)
+    assert answer.state == 1
+    done = caller.until("t")
+    assert (done.exit_code, output(done)) == (4, ["late"])
+
+
+def test_completing_a_waiting_script_ends_its_wait_and_it_never_runs(caller: Caller, tmp_path: pathlib.Path) -> None:
+    caller.start("a", "sleep 60", wait=None)
+    caller.until("a", lambda status: status.state == 1)
+    caller.start("w", f"echo x >>{tmp_path}/proof", wait=None, isolation=1)
+    caller.until("w", has_line("Acquiring"))
+    caller.complete("w")
+    assert caller.status("w").exit_code == -45
+    assert caller.start("reader", "true").exit_code == 0
+    caller.start("w", f"echo x >>{tmp_path}/proof", wait=None, isolation=1)
+    caller.cancel("a")
+    assert caller.until("w").exit_code == 0
+    assert (tmp_path / "proof").read_text() == "x\n"
+
+
+def test_the_state_file_tells_the_story(caller: Caller) -> None:
+    caller.start("t", "exit 9")
+    document = json.loads((caller.work / "t" / "scriptstate.json").read_text())
+    assert (document["State"], document["ExitCode"], document["RanToCompletion"]) == (2, 9, True)
+    assert document["Created"] <= document["Started"] <= document["Completed"]
+    assert sorted(os.listdir(caller.work / "t")) == ["Bootstrap.sh", "Output.log", "scriptstate.json"]
+
+
+def test_a_null_task_is_harmless(caller: Caller) -> None:
+    answer = caller.start("t", "echo x", task_id=None)
+    assert (answer.exit_code, output(answer)) == (0, ["x"])
+    assert caller.start("u", "echo y", isolation=1).exit_code == 0
+
+
+def test_many_at_once_each_with_its_own_log(caller: Caller) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda number: caller.start(f"t{number}", f"echo {number}; exit {number}"), range(20)))
+    assert [(answer.exit_code, output(answer)) for answer in answers] == [(n, [str(n)]) for n in range(20)]
+
+
+def test_a_shell_that_cannot_be_started(caller: Caller) -> None:
+    answer = caller.start("t", "echo x", arguments=("nul\0",))
+    assert (answer.state, answer.exit_code) == (2, -42)
+    assert (output(answer, 1)[0] or "").startswith("An exception was thrown when invoking /bin/bash: ")
+
+
+def test_a_log_that_cannot_be_written(caller: Caller) -> None:
+    caller.work.mkdir()
+    (caller.work / "t").mkdir()
+    (caller.work / "t" / "Output.log").mkdir()
+    answer = caller.start("t", "echo x")
+    assert (answer.state, answer.exit_code, answer.logs) == (2, -41, ())
+
+
+def test_masses_of_output_come_back_whole(caller: Caller) -> None:
+    answer = caller.start("t", "seq 1 30000; head -c 1048576 /dev/zero | tr '\\0' x")
+    assert [int(text or 0) for text in output(answer)[:-1]] == list(range(1, 30001))
+    assert output(answer)[-1] == "x" * 1048576
+
+
+# Scripts, arguments, files
+
+def test_the_script_for_bash_wins_over_the_body(caller: Caller) -> None:
+    scripts = {"Bash": "echo from bash $1", "PowerShell": "Write-Host no"}
+    assert output(caller.start("t", "echo body", scripts=scripts, arguments=("one",))) == ["from bash one"]
+    assert output(caller.start("u", "echo body", scripts={"PowerShell": "no"})) == ["body"]
+    assert output(caller.start("v", None, scripts=scripts)) == ["from bash"]
+
+
+def test_windows_line_ends_are_accepted(caller: Caller) -> None:
+    assert output(caller.start("t", "if true; then\r\necho yes\r\nfi\r\n")) == ["yes"]
+
+
+def test_arguments_are_split_again(caller: Caller) -> None:
+    answer = caller.start("t", 'for a; do echo "[$a]"; done', arguments=("a", "b c", '"d e"', None, '""'))
+    assert output(answer) == ["[a]", "[b]", "[c]", "[d e]", "[]"]
+
+
+def test_files_are_there_when_the_script_starts(caller: Caller) -> None:
+    files = {"small.txt": b"small file\n", "empty.bin": b"", "dir/größe ☃.bin": bytes(range(256)) * 20}
+    answer = caller.start("t", "cat small.txt; wc -c <empty.bin; wc -c <dir/*.bin; stat -c %a . small.txt", files=files)
+    assert output(answer) == ["small file", "0", "5120", "700", "600"]
+    assert (caller.work / "t" / "dir" / "größe ☃.bin").read_bytes() == files["dir/größe ☃.bin"]
+    assert sorted(os.listdir(caller.work)) == ["t"]
+
+
+def test_files_with_a_password_are_stored_encrypted(caller: Caller) -> None:
+    caller.start("t", "true", files={"Variables.secret": b"secret text"}, password="pass")
+    stored = (caller.work / "t" / "Variables.secret").read_bytes()
+    assert stored.startswith(b"IV__")
+    assert len(stored) == 36
+    assert b"secret" not in stored
+
+
+def test_a_repeated_start_does_not_touch_the_files(caller: Caller) -> None:
+    caller.start("t", "sleep 60", wait=None, files={"f": b"first"})
+    caller.start("t", "true", wait=None, files={"f": b"second"})
+    assert (caller.work / "t" / "f").read_bytes() == b"first"
+    assert os.listdir(caller.work) == ["t"]
+
+
+@pytest.mark.parametrize("name", ["../escape", "/tmp/escape", "a/../../b", "Output.log", ""])
+def test_files_that_lead_out_are_refused_and_a_retry_runs(caller: Caller, name: str) -> None:
+    with pytest.raises(ServiceFailed) as failure:
+        caller.start("t", "echo x", files={name: b"data"})
+    assert "Name" in failure.value.args[0]
+    assert failure.value.args[1].startswith("System.Reflection.TargetInvocationException: ")
+    assert caller.status("t").exit_code == -45
+    assert not caller.work.exists() or os.listdir(caller.work) in ([], ["t"])
+    assert caller.start("t", "echo x").exit_code == 0
+
+
+def test_a_file_below_a_file(caller: Caller) -> None:
+    with pytest.raises(ServiceFailed, match="could not be stored"):
+        caller.start("t", "echo x", files={"a": b"1", "a/b": b"2"})
+    assert caller.status("t").exit_code == -45
+    assert caller.start("t", "echo x", files={"a": b"1"}).exit_code == 0
+
+
+def test_contents_that_did_not_arrive_or_serve_twice(caller: Caller) -> None:
+    stream = DataStream(Guid(os.urandom(16)), 1)
+    command = StartScriptCommandV2(ScriptTicket("t"), "true", files=(ScriptFile("a", stream),))
+    with pytest.raises(ServiceFailed, match="did not arrive"):
+        caller.call("IScriptServiceV2", "StartScript", command)
+    command = StartScriptCommandV2(ScriptTicket("t"), "true", files=(ScriptFile("a", stream), ScriptFile("b", stream)))
+    with pytest.raises(ServiceFailed, match="Files"):
+        caller.call("IScriptServiceV2", "StartScript", command, contents=((stream, b"1"),))
+    with pytest.raises(ServiceFailed, match="Files"):
+        caller.call("IScriptServiceV2", "StartScript", command, contents=((stream, b"1"), (stream, b"2")))
+    command = StartScriptCommandV2(ScriptTicket("t"), "true", files=(ScriptFile("a", None),))
+    with pytest.raises(ServiceFailed, match="did not arrive"):
+        caller.call("IScriptServiceV2", "StartScript", command)
+    assert [name for name in os.listdir(caller.work) if name != "t"] == []
+
+
+# Isolation
+
+def test_full_isolation_waits_and_says_so(caller: Caller) -> None:
+    caller.start("a", "sleep 0.6", wait=None, task_id="ServerTasks-7")
+    caller.until("a", lambda status: status.state == 1)
+    caller.start("b", "echo b", wait=None, isolation=1)
+    waiting = caller.until("b", has_line("##octopus[stdout-wait]"))
+    assert waiting.state == 0
+    assert has_line("[ServerTasks-7](~/app#/tasks/ServerTasks-7)")(waiting)
+    assert caller.until("b").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same_name", "blocks"),
+    [(0, 0, True, False), (0, 1, True, True), (1, 0, True, True), (1, 1, True, True), (1, 1, False, False)],
+)
+def test_who_waits_for_whom(caller: Caller, first: int, second: int, same_name: bool, blocks: bool) -> None:
+    caller.start("a", "sleep 60", wait=None, isolation=first, mutex_name="one")
+    caller.until("a", lambda status: status.state == 1)
+    name = "one" if same_name else "One"
+    answer = caller.start("b", "true", wait=0.4 if blocks else 20, isolation=second, mutex_name=name)
+    assert answer.state == (0 if blocks else 2)
+
+
+def test_cancel_while_waiting(caller: Caller) -> None:
+    caller.start("a", "sleep 60", wait=None, isolation=1, task_id="ServerTasks-7")
+    caller.until("a", lambda status: status.state == 1)
+    caller.start("b", "echo never", wait=None)
+    caller.until("b", has_line("stdout-wait"))
+    caller.cancel("b")
+    done = caller.until("b")
+    assert done.exit_code == -43
+    assert output(done)[-1] == "Script execution canceled."
+    assert "ServerTasks-7" in (output(done)[-2] or "")
+    assert json.loads((caller.work / "b" / "scriptstate.json").read_text())["ExitCode"] == -43
+
+
+def test_time_out_while_waiting_lets_the_readers_behind_it_in(caller: Caller) -> None:
+    caller.start("a", "sleep 60", wait=None)
+    caller.until("a", lambda status: status.state == 1)
+    caller.start("w", "echo never", wait=None, isolation=1, mutex_timeout=TimeSpan.from_seconds(0.7))
+    caller.until("w", has_line("Acquiring"))
+    reader = caller.start("r", "echo reader", wait=0.2)
+    assert reader.state == 0
+    done = caller.until("w")
+    assert (done.exit_code, output(done)[-1]) == (-44, "Script execution timed out.")
+    assert caller.until("r").exit_code == 0
+
+
+def test_the_busy_message_comes_again(tmp_path: pathlib.Path) -> None:
+    caller = Caller(str(tmp_path), first_notice=0.05)
+    caller.start("a", "sleep 60", wait=None, isolation=1)
+    caller.until("a", lambda status: status.state == 1)
+    caller.start("b", "true", wait=None)
+    try:
+        caller.until("b", lambda status: [line.text for line in status.logs].count("##octopus[stdout-wait]") >= 3)
+    finally:
+        for script in caller.services.running():
+            script.cancel()
+        assert caller.services.stop(20) == 0
+
+
+def test_no_time_out_is_no_time_out(caller: Caller) -> None:
+    caller.start("a", "sleep 0.5", wait=None, isolation=1)
+    for number, timeout in enumerate((TimeSpan(0), TimeSpan(-10_000), FOREVER)):
+        assert caller.start(f"b{number}", "true", isolation=1, mutex_timeout=timeout).exit_code == 0
+
+
+def test_two_hundred_waiting_starts_do_not_keep_others(caller: Caller) -> None:
+    caller.start("holder", "sleep 60", wait=None, isolation=1)
+    caller.until("holder", lambda status: status.state == 1)
+    before = time.monotonic()
+    for number in range(200):
+        caller.start(f"w{number}", "true", wait=None)
+    assert caller.start("other", "echo free", mutex_name="other").exit_code == 0
+    assert time.monotonic() - before < 15
+    caller.cancel("holder")
+    for number in range(200):
+        assert caller.until(f"w{number}").exit_code == 0
+
+
+# Restart of the agent
+
+def test_a_finished_result_survives(caller: Caller) -> None:
+    answer = caller.start("t", "echo x; exit 5")
+    after = Caller(caller.home)
+    for status in (after.status("T"), after.start("t", "echo other")):
+        assert (status.state, status.exit_code, status.logs) == (2, 5, answer.logs)
+    after.complete("t")
+    assert os.listdir(caller.work) == []
+
+
+def test_a_running_script_reads_unknown_and_its_child_lives(caller: Caller, tmp_path: pathlib.Path) -> None:
+    caller.start("t", f"echo begun; sleep 0.8; echo x >{tmp_path}/proof", wait=None)
+    caller.until("t", has_line("begun"))
+    after = Caller(caller.home)
+    for status in (after.start("t", "echo again"), after.status("t"), after.cancel("t")):
+        assert (status.state, status.exit_code) == (2, -46)
+        assert output(status) == ["begun"]
+    document = json.loads((caller.work / "t" / "scriptstate.json").read_text())
+    assert (document["State"], document["ExitCode"], document["RanToCompletion"]) == (2, -46, False)
+    assert after.start("u", "true", isolation=1).exit_code == 0
+    caller.until("t")
+    assert (tmp_path / "proof").exists()
+
+
+def waiting_script(caller: Caller) -> None:
+    """Leave a ticket as an agent leaves it that was killed while the script waited for the mutex."""
+    workspace = caller.services.store.create("t")
+    workspace.write_script("echo stored $1")
+    settings = LaunchSettings("ServerTasks-5", True, "m", 60.0, ("arg",))
+    StateFile(workspace.state_path).create(ScriptState.pending(settings.to_document()))
+
+
+def test_a_waiting_script_reads_unknown_when_asked_about(caller: Caller) -> None:
+    waiting_script(caller)
+    assert caller.status("t").exit_code == -46
+    assert caller.start("t", "echo sent").exit_code == -46
+
+
+def test_a_waiting_script_runs_as_stored_when_started_first(caller: Caller) -> None:
+    waiting_script(caller)
+    answer = caller.start("t", "echo sent", arguments=("other",))
+    assert (answer.exit_code, output(answer)) == (0, ["stored arg"])
+    assert "isolation mutex m with FullIsolation in ServerTasks-5" in (answer.logs[1].text or "")
+
+
+def test_a_waiting_script_of_an_earlier_boot_is_prepared_anew(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting_script(caller)
+    monkeypatch.setattr("tentacle_agent.services.script.script_state._boot", lambda: "another boot")
+    assert output(caller.start("t", "echo sent")) == ["sent"]
+
+
+def test_an_unreadable_state_never_runs_the_script_again(caller: Caller) -> None:
+    workspace = caller.services.store.create("t")
+    pathlib.Path(workspace.state_path).write_text("{")
+    assert caller.start("t", "echo x").exit_code == -46
+
+
+def test_stop_waits_and_then_leaves_scripts_alone(caller: Caller) -> None:
+    caller.start("t", "sleep 0.5", wait=None)
+    assert caller.services.stop(10) == 0
+    caller.start("u", "sleep 60", wait=None)
+    before = time.monotonic()
+    assert caller.services.stop(0.2) == 1
+    assert time.monotonic() - before < 3
+    assert [script.workspace.ticket for script in caller.services.running()] == ["u"]
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No state file can be replaced any more."""
+    def refuse(path: str, *_: object) -> None:
+        raise StorageError(f"The file {path} could not be written: No space left on device.")
+
+    monkeypatch.setattr("tentacle_agent.services.script.script_state.files.write_atomically", refuse)
+
+
+def test_a_state_that_cannot_be_saved_is_told_and_never_lets_the_script_run_twice(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch)
+    answer = caller.start("t", "echo x >>../count; exit 5")
+    assert (answer.state, answer.exit_code) == (2, 5)
+    assert [text for text in output(answer) if "exception occurred saving the ScriptState" in (text or "")]
+    monkeypatch.undo()
+    assert Caller(caller.home).start("t", "echo x >>../count").exit_code == -46
+    assert (caller.work / "count").read_text() == "x\n"
+
+
+def test_a_script_whose_start_cannot_be_recorded_is_not_started(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: StateFile) -> None:
+        raise OSError(30, "Read-only file system")
+
+    full_disk(monkeypatch)
+    monkeypatch.setattr(StateFile, "spoil", refuse)
+    answer = caller.start("t", "echo x >>../count")
+    assert (answer.state, answer.exit_code) == (2, -41)
+    assert not (caller.work / "count").exists()
+
+
+# Bad input
+
+@pytest.mark.parametrize("method", ["StartScript", "GetStatus", "CancelScript", "CompleteScript"])
+def test_null_where_a_command_is_expected(caller: Caller, method: str) -> None:
+    with pytest.raises(ServiceFailed) as failure:
+        caller.call("IScriptServiceV2", method, None)
+    assert failure.value.args[0] == "Object reference not set to an instance of an object."
+
+
+@pytest.mark.parametrize("ticket", [None, ScriptTicket(None), ScriptTicket("../x"), ScriptTicket("x" * 300)])
+def test_bad_tickets_are_named(caller: Caller, ticket: ScriptTicket | None) -> None:
+    for method, command in (("StartScript", StartScriptCommandV2(ticket, "true")),
+                            ("GetStatus", ScriptStatusRequestV2(ticket)),
+                            ("CompleteScript", CompleteScriptCommandV2(ticket))):
+        with pytest.raises(ServiceFailed, match="TaskId"):
+            caller.call("IScriptServiceV2", method, command)
+    assert not caller.work.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"isolation": 7}, "Isolation"), ({"mutex_timeout": TimeSpan(-5)}, "ScriptIsolationMutexTimeout"),
+     ({"wait": -1.0}, "DurationToWaitForScriptToFinish"), ({"body": None}, "ScriptBody")],
+)
+def test_bad_fields_are_named(caller: Caller, fields: dict[str, object], named: str) -> None:
+    with pytest.raises(ServiceFailed, match=named):
+        caller.start("t", **{"body": "true", **fields})  # type: ignore[arg-type]
+    assert caller.status("t").exit_code == -45
+    assert caller.start("t", "true").exit_code == 0
+
+
+def test_no_signal_handler_of_ours_is_needed() -> None:
+    assert signal.getsignal(signal.SIGCHLD) in (signal.SIG_DFL, signal.SIG_IGN, None)
