@@ -82,7 +82,7 @@ def _run(words: list[str], context: Context) -> int:
     if common.has("help"):
         return _help(common, [command.NAME, *words], context)
     if command.NAME != "agent":
-        _, words = arguments.parse(_HOST_OPTIONS, words)
+        _unused, words = arguments.parse(_HOST_OPTIONS, words)
     return _execute(command, words, context)
 
 

@@ -192,7 +192,7 @@ def _listed(directory: str) -> list[str]:
         return []
 
 
-def _unlock_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
+def _unlock_and_retry(function: Callable[..., Any], path: str, _unused: Any) -> None:
     """Give ourselves the right to remove a read-only directory's content, and try once more."""
     try:
         os.chmod(os.path.dirname(path), 0o700)

@@ -50,7 +50,7 @@ def test_every_spelling_of_a_flag(words: tuple[str, ...]) -> None:
 
 def test_flags_can_be_bundled_and_taken_back() -> None:
     assert _parse("-br") == ([("if-blank", "+"), ("really", "+")], [])
-    values, _ = arguments.parse(OPTIONS, ["-b", "--if-blank-"])
+    values, _unused = arguments.parse(OPTIONS, ["-b", "--if-blank-"])
     assert not values.has("if-blank")
     assert _parse("-be") == ([], ["-be"])  # a value cannot be bundled
 
@@ -61,7 +61,7 @@ def test_a_value_may_look_like_an_option_or_be_empty() -> None:
 
 
 def test_the_order_of_the_command_line_is_kept() -> None:
-    given, _ = _parse("--port=1", "--home=/a", "--port=2")
+    given, _unused = _parse("--port=1", "--home=/a", "--port=2")
     assert given == [("port", "1"), ("home", "/a"), ("port", "2")]
 
 
@@ -98,7 +98,7 @@ def test_formats() -> None:
 
 
 def test_secrets_are_known() -> None:
-    values, _ = arguments.parse(OPTIONS, ["--pw=hidden", "--home=/x"])
+    values, _unused = arguments.parse(OPTIONS, ["--pw=hidden", "--home=/x"])
     assert arguments.sensitive_values(OPTIONS, values) == ["hidden"]
 
 

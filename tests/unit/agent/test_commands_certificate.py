@@ -70,7 +70,7 @@ def test_if_blank_leaves_one_that_is_there(call: Call, tmp_path: pathlib.Path) -
 
 def test_the_thumbprint_can_go_into_a_file(call: Call, tmp_path: pathlib.Path) -> None:
     call("new-certificate", "--key-type=ec")
-    code, out, _ = call("show-thumbprint", "-e=shown.txt")
+    code, out, _unused = call("show-thumbprint", "-e=shown.txt")
     assert (code, out) == (0, "The thumbprint has been written to shown.txt.\n")
     assert (tmp_path / "shown.txt").read_text() == identity.thumbprints_of(_installed(tmp_path)).sha1
 
@@ -83,7 +83,7 @@ def test_without_a_certificate(call: Call) -> None:
 
 
 def test_exports_leave_the_instance_alone(call: Call, tmp_path: pathlib.Path) -> None:
-    code, out, _ = call("new-certificate", "--export-pfx=x.pfx", "--pfx-password=secret", "--key-type=ec")
+    code, out, _unused = call("new-certificate", "--export-pfx=x.pfx", "--pfx-password=secret", "--key-type=ec")
     pem = identity.import_pfx((tmp_path / "x.pfx").read_bytes(), "secret")
     assert code == 0
     assert out.splitlines() == [
@@ -101,7 +101,7 @@ def test_exports_leave_the_instance_alone(call: Call, tmp_path: pathlib.Path) ->
     [("--if-blank", "--export-file=x"), ("--if-blank", "--export-pfx=x"), ("--export-file=x", "--export-pfx=y")],
 )
 def test_exports_exclude_each_other(call: Call, pair: tuple[str, str]) -> None:
-    code, _, err = call("new-certificate", *pair)
+    code, _unused, err = call("new-certificate", *pair)
     assert code == 1
     assert err.startswith("Invalid command: --")
     assert err.endswith(" cannot be specified together\n")
@@ -150,7 +150,7 @@ def test_a_password_from_standard_input(
     ],
 )
 def test_imports_that_cannot_be(call: Call, words: list[str], sentence: str) -> None:
-    code, _, err = call("import-certificate", *words)
+    code, _unused, err = call("import-certificate", *words)
     assert code == 1
     assert err.startswith(sentence) or sentence in err
 
@@ -158,7 +158,7 @@ def test_imports_that_cannot_be(call: Call, words: list[str], sentence: str) -> 
 def test_a_wrong_password_changes_nothing(call: Call, tmp_path: pathlib.Path, pem: bytes) -> None:
     (tmp_path / "identity.pem").write_bytes(b"before")
     (tmp_path / "x.pfx").write_bytes(identity.export_pfx(pem, "secret"))
-    code, _, err = call("import-certificate", "-f=x.pfx", "--pw=wrong")
+    code, _unused, err = call("import-certificate", "-f=x.pfx", "--pw=wrong")
     assert code == 1
     assert "password" in err
     assert _installed(tmp_path) == b"before"
@@ -169,6 +169,6 @@ def test_a_small_key_is_taken_with_a_warning(
 ) -> None:
     (tmp_path / "x.pem").write_bytes(pem)
     monkeypatch.setattr(identity, "key_is_small", lambda _facts: True)
-    code, out, _ = call("import-certificate", "-f=x.pem")
+    code, out, _unused = call("import-certificate", "-f=x.pem")
     assert code == 0
     assert "smaller than the currently-recommended bit length" in out

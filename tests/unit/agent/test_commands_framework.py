@@ -196,4 +196,4 @@ def test_the_verb_that_runs_the_agent_keeps_its_switches(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(run, "execute", execute)
     assert program.main(["run", "--config=/x", "--wait=5", "--console", "--noninteractive", "--nologo"]) == 7
-    assert [name for name, _ in seen] == ["config", "wait", "console", "noninteractive"]
+    assert [name for name, _unused in seen] == ["config", "wait", "console", "noninteractive"]

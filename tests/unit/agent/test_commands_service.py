@@ -92,7 +92,7 @@ def test_install_and_start(call: Call, manager: FakeManager, tmp_path: pathlib.P
 
 
 def test_the_order_is_the_original_s(call: Call, manager: FakeManager) -> None:
-    code, out, _ = call("service", "--start", "--install", "--uninstall", "--stop", "--restart")
+    code, out, _unused = call("service", "--start", "--install", "--uninstall", "--stop", "--restart")
     assert code == 0
     assert manager.calls == ["restart", "stop", "uninstall", "install", "start"]
     assert out.splitlines() == [
@@ -138,17 +138,17 @@ def test_status(call: Call) -> None:
 
 
 def test_something_has_to_be_asked_for(call: Call) -> None:
-    code, _, err = call("service", "--instance=web")
+    code, _unused, err = call("service", "--instance=web")
     assert code == 1
     assert err.startswith("Say what to do with the service: --restart")
 
 
 def test_all_instances(call: Call, manager: FakeManager) -> None:
     call("create-instance", "--instance=other", "--config=other.cfg")
-    code, _, _ = call("service", "--stop", "--instance=*")
+    code, _unused, _unused = call("service", "--stop", "--instance=*")
     assert code == 0
     assert [service.instance for service in manager.services] == ["other", "web"]
-    code, _, err = call("service", "--install", "--instance=*")
+    code, _unused, err = call("service", "--install", "--instance=*")
     assert (code, err) == (1, "--instance=* can only be used for --start, --stop, and --restart flags\n")
 
 

@@ -125,7 +125,7 @@ def test_many_threads_never_overlap() -> None:
     mutex, inside, wrong = IsolationMutex(), [0, 0], []
 
     def work(exclusive: bool) -> None:
-        for _ in range(50):
+        for _unused in range(50):
             claim = mutex.claim("m", exclusive, "T")
             assert claim.wait(30)
             inside[exclusive] += 1

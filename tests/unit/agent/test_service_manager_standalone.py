@@ -199,7 +199,7 @@ def test_an_agent_that_does_not_end_is_killed(
 def test_many_starts_at_once_make_one_agent(make_service: MakeService) -> None:
     service = make_service()
     children = []
-    for _ in range(6):
+    for _unused in range(6):
         child = os.fork()
         if child == 0:
             code = 3

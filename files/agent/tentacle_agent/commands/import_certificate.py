@@ -50,7 +50,7 @@ def execute(options: Values, context: Context) -> int:
         raise UsageError(f"Please specify only one of {', '.join(sources[:-1])} or {sources[-1]}.")
     if sources == ["from-registry"]:
         raise UsageError("There is no Windows registry here. Export the certificate as a PFX file and use --from-file.")
-    _, wanted = context.load(options)
+    _unused, wanted = context.load(options)
     pem = _read(options, context)
     identity.save(wanted.certificate_path, pem)
     facts = identity.describe(pem)

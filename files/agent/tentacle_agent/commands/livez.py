@@ -28,7 +28,7 @@ def execute(options: Values, context: Context) -> int:
     limit = options.number("max-age", DEFAULT_AGE_SECONDS)
     if limit <= 0:
         raise UsageError("--max-age must be a positive number of seconds.")
-    _, wanted = context.load(options)
+    _unused, wanted = context.load(options)
     path = os.path.join(wanted.home_directory, HEARTBEAT_NAME)
     try:
         age = time.time() - os.stat(path).st_mtime

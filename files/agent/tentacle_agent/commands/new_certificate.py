@@ -48,7 +48,7 @@ def execute(options: Values, context: Context) -> int:
             raise UsageError(f"Invalid command: --{one} and --{other} cannot be specified together")
     if options.get("export-file") or options.get("export-pfx"):
         return _export(options, context)
-    _, wanted = context.load(options)
+    _unused, wanted = context.load(options)
     if options.has("if-blank") and _has_certificate(wanted):
         context.info("A certificate already exists, no changes will be applied.")
         return 0

@@ -25,7 +25,7 @@ OPTIONS = (*INSTANCE_OPTIONS, option("file=", "Writes the configuration to this 
 
 def execute(options: Values, context: Context) -> int:
     """Print nested JSON with sorted keys; the private key is not among them."""
-    _, wanted = context.load(options)
+    _unused, wanted = context.load(options)
     text = json.dumps(_document(wanted), indent=2, ensure_ascii=False) + "\n"
     path = options.get("file")
     if path:

@@ -30,7 +30,7 @@ OPTIONS = (
 def execute(options: Values, context: Context) -> int:
     """Print the thumbprint without a line's end, or as JSON; without a certificate that is null, and text fails."""
     as_json = options.format() == "json"
-    _, wanted = context.load(options)
+    _unused, wanted = context.load(options)
     thumbprint = None
     if os.path.exists(wanted.certificate_path):
         pins = identity.thumbprints_of(files.read(wanted.certificate_path))

@@ -31,7 +31,7 @@ def execute(options: Values, context: Context) -> int:
     old = options.required("oldThumbprint", "Please specify a thumbprint to replace, e.g., --oldThumbprint=VALUE")
     new = options.required("newThumbprint", "Please specify a new thumbprint to trust, e.g., --newThumbprint=VALUE")
     context.info(f"Updating Octopus servers thumbprint from {old} to {new}")
-    before, _ = configuration.change(record.path, lambda wanted: with_trust_replaced(wanted, old, new))
+    before, _unused = configuration.change(record.path, lambda wanted: with_trust_replaced(wanted, old, new))
     matching = [server for server in before.trusted_servers if server.thumbprint == normalise_pin(old)]
     for server in matching:
         place = f" at {server.address}" if server.address else ""

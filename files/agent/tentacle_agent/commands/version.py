@@ -23,7 +23,7 @@ def execute(options: Values, context: Context) -> int:
     if options.format() == "text":
         context.write(VERSION)
         return 0
-    plain, _, label = VERSION.partition("-")
+    plain, _unused, label = VERSION.partition("-")
     document = {
         "InformationalVersion": VERSION,
         "MajorMinorPatch": plain,

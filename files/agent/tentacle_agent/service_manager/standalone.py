@@ -140,7 +140,8 @@ def find_process(home_directory: str) -> int | None:
 def _lock_holder(descriptor: int) -> int:
     """The process that holds the lock, as the kernel knows it; 0 for nobody. Asking disturbs nobody who is starting."""
     question = struct.pack(_LOCK_FORMAT, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    kind, _, _, _, holder = struct.unpack(_LOCK_FORMAT, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    answer = struct.unpack(_LOCK_FORMAT, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    kind, holder = answer[0], answer[-1]
     if kind == fcntl.F_UNLCK:
         return 0
     return int(holder) or int(os.read(descriptor, 32) or 0)  # the kernel does not number processes of other containers

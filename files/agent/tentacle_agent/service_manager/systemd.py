@@ -159,7 +159,7 @@ class Systemd:
 
     def _facts(self, service: Service) -> dict[str, str]:
         shown = self._run([*self.control, "show", "--property=ActiveState,MainPID,UnitFileState", service.unit])
-        return {name: value for name, _, value in (line.partition("=") for line in shown.stdout.splitlines())}
+        return {name: value for name, _unused, value in (line.partition("=") for line in shown.stdout.splitlines())}
 
     def starts_with_machine(self) -> bool:
         """Whether enabled units are started when the machine starts."""

@@ -56,7 +56,7 @@ def count(data: bytes) -> int:
 def offset_of(data: bytes, index: int) -> int:
     """Where entry ``index`` (from 0) begins in such a piece; its length if there are not so many."""
     position = 0
-    for _ in range(index):
+    for _unused in range(index):
         position = data.find(BETWEEN, position) + 2
         if position == 1:
             return len(data)

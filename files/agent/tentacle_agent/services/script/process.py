@@ -101,7 +101,7 @@ class ScriptProcess:
     def _listen(self) -> bool:
         """Pass lines on until both streams have ended (True) or the script is cancelled (False)."""
         while self._streams:
-            for descriptor, _ in self._poller.poll():
+            for descriptor, _unused in self._poller.poll():
                 if descriptor == self._wake_read:
                     return False
                 self._read(descriptor)
@@ -125,7 +125,7 @@ class ScriptProcess:
         timeout = None if watched is not None else _EXIT_POLL
         try:
             while self._process.poll() is None:
-                for descriptor, _ in self._poller.poll(timeout):
+                for descriptor, _unused in self._poller.poll(timeout):
                     if descriptor == self._wake_read:
                         return self._process.poll() is not None
             return True
@@ -152,7 +152,7 @@ class ScriptProcess:
         for descriptor in list(self._streams):
             os.set_blocking(descriptor, False)
             with contextlib.suppress(BlockingIOError):
-                for _ in range(_LEFTOVER_READS):
+                for _unused in range(_LEFTOVER_READS):
                     if descriptor not in self._streams:
                         break
                     self._read(descriptor)

@@ -40,7 +40,7 @@ def kill_tree(root: int) -> int:
 
 def _freeze(root: int) -> list[int]:
     known: dict[int, bool] = {root: _stop(root)}
-    for _ in range(_ROUNDS):
+    for _unused in range(_ROUNDS):
         fresh = [pid for parent in known for pid in children(parent) if pid not in known]
         for pid in fresh:
             known[pid] = _stop(pid)

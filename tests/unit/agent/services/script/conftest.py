@@ -69,9 +69,9 @@ class Caller:
         fields.setdefault("task_id", "ServerTasks-1")
         command = StartScriptCommandV2(
             ScriptTicket(ticket), body, duration_to_wait=None if wait is None else TimeSpan.from_seconds(wait),
-            files=tuple(ScriptFile(name, stream, password) for stream, name, _ in sent), **fields,
+            files=tuple(ScriptFile(name, stream, password) for stream, name, _unused in sent), **fields,
         )
-        contents = tuple((stream, data) for stream, _, data in sent)
+        contents = tuple((stream, data) for stream, _unused, data in sent)
         result: ScriptStatusResponseV2 = self.call("IScriptServiceV2", "StartScript", command, contents=contents)
         return result
 

@@ -32,7 +32,7 @@ def test_who_does_not_watch_any_more_is_left_alone() -> None:
 
 
 def test_nothing_is_missed_between_threads() -> None:
-    for _ in range(200):
+    for _unused in range(200):
         cancellation, woken = Cancellation(), threading.Event()
         thread = threading.Thread(target=cancellation.request)
         thread.start()

@@ -57,7 +57,7 @@ def test_a_line_of_a_megabyte_stays_one_line() -> None:
 
 def test_an_endless_line_comes_in_pieces_and_is_not_held() -> None:
     decoder = LineDecoder(limit=1000)
-    lines = [line for _ in range(100) for line in decoder.feed(b"y" * 300)]
+    lines = [line for _unused in range(100) for line in decoder.feed(b"y" * 300)]
     assert max(map(len, lines)) <= 1300
     assert "".join(lines + decoder.finish()) == "y" * 30000
 

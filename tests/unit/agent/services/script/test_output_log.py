@@ -59,7 +59,7 @@ def test_reading_takes_nothing_away(log: OutputLog) -> None:
 
 
 def test_a_poll_reads_only_what_is_new(log: OutputLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(100):
+    for _unused in range(100):
         log.append(0, ["x" * 1000] * 20)
     seen = log.read(0).next_sequence
     log.append(0, ["new"])

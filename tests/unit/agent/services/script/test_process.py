@@ -45,7 +45,7 @@ class Run:
 
     def until(self, text: str) -> None:
         limit = time.monotonic() + 15
-        while not any(text in line for _, line in self.lines):
+        while not any(text in line for _unused, line in self.lines):
             assert time.monotonic() < limit
             time.sleep(0.01)
 
@@ -93,14 +93,14 @@ def test_both_streams_and_the_arguments(tmp_path: pathlib.Path) -> None:
 def test_lines_arrive_while_the_script_runs(tmp_path: pathlib.Path) -> None:
     run = Run(tmp_path, "echo one; sleep 0.4; echo two")
     assert run.end() == 0
-    assert [line for _, line in run.lines] == ["one", "two"]
+    assert [line for _unused, line in run.lines] == ["one", "two"]
     assert run.times[1] - run.times[0] > 0.3
 
 
 def test_sigpipe_has_its_ordinary_meaning(tmp_path: pathlib.Path) -> None:
     run = Run(tmp_path, "yes | head -1; echo ${PIPESTATUS[0]}")
     assert run.end() == 0
-    assert [line for _, line in run.lines] == ["y", "141"]
+    assert [line for _unused, line in run.lines] == ["y", "141"]
 
 
 def test_no_descriptor_of_the_agent_is_passed_on(tmp_path: pathlib.Path) -> None:

@@ -164,7 +164,7 @@ def test_starting_asking_and_completing_at_once_never_breaks_a_start(caller: Cal
     with ThreadPoolExecutor(4) as pool:
         busy = [pool.submit(keep, call) for call in (caller.complete, caller.status, caller.cancel)]
         try:
-            for _ in range(25):
+            for _unused in range(25):
                 answer = caller.start("t", "true")
                 assert answer.state == 2
                 assert answer.exit_code in (0, 127, -1, -42, -43, -45), answer
@@ -480,7 +480,7 @@ def test_stop_waits_and_then_leaves_scripts_alone(caller: Caller) -> None:
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """No state file can be replaced any more."""
-    def refuse(path: str, *_: object) -> None:
+    def refuse(path: str, *_unused: object) -> None:
         raise StorageError(f"The file {path} could not be written: No space left on device.")
 
     monkeypatch.setattr("tentacle_agent.services.script.script_state.files.write_atomically", refuse)

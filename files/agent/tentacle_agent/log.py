@@ -1,0 +1,203 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""The agent's log: one file of the original's format below its home, and the console.
+
+A line is time, process, thread, level, message; a traceback follows on lines of its own
+(docs/protocol/tentacle-services.md §7.3). The file is put aside at the first line of a new day, as
+`OctopusTentacle.0.txt` (the newest) to `OctopusTentacle.6.txt`. A log that cannot be written never stops the agent.
+
+The standard library's rotating handlers are not used: they bring a megabyte of modules that nothing else needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TextIO
+
+NAME = "OctopusTentacle"
+ARCHIVES = 7
+LOGGER = "tentacle_agent"
+TRACE = 5
+LEVELS = {
+    "trace": TRACE,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
+NAMES = {number: name.upper() for name, number in LEVELS.items()}
+
+
+class LineFormatter(logging.Formatter):
+    """`yyyy-MM-dd HH:mm:ss.ffff`, two spaces, process, two spaces, thread, level, two spaces, message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+        self._text = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and a traceback if there is one; made once for all handlers."""
+        ready: str | None = getattr(record, "tentacle_line", None)
+        if ready is None:
+            ready = record.tentacle_line = self._make(record)
+        return ready
+
+    def _make(self, record: logging.LogRecord) -> str:
+        second = int(record.created)
+        if second != self._second:
+            self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
+        part = int((record.created - second) * 10000)
+        level = NAMES.get(record.levelno, record.levelname)
+        line = (
+            f"{self._text}.{part:04d}  {record.process or 0:>5}  {threading.get_native_id():>5} {level:>5}  "
+            f"{single_line(record.getMessage())}"
+        )
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def single_line(text: str) -> str:
+    """The text without control characters: what a peer sent must not look like a line of ours."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+class DailyFile:
+    """An append-only text file that is put aside when the day changes; the last `ARCHIVES` are kept."""
+
+    def __init__(self, directory: str, name: str) -> None:
+        self.path = os.path.join(directory, name + ".txt")
+        self._stem = os.path.join(directory, name)
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._day = 0
+        os.makedirs(directory, mode=0o750, exist_ok=True)
+        self._open()
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._day = day_of(os.fstat(self._descriptor).st_mtime)
+
+    def write(self, text: str, now: float) -> None:
+        """Append whole lines; a single write, so that lines of several threads do not mix. Raises OSError."""
+        if day_of(now) > self._day:
+            self._put_aside(now)
+        os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+
+    def _put_aside(self, now: float) -> None:
+        with self._lock:
+            if day_of(now) <= self._day:
+                return
+            for number in range(ARCHIVES - 2, -1, -1):
+                older = f"{self._stem}.{number}.txt"
+                if os.path.exists(older):
+                    os.replace(older, f"{self._stem}.{number + 1}.txt")
+            if os.path.exists(self.path):
+                os.replace(self.path, f"{self._stem}.0.txt")
+            before = self._descriptor
+            self._open()
+            self._day = day_of(now)
+            # Writers may still hold the old descriptor's number: the new file takes it over instead.
+            os.dup2(self._descriptor, before, inheritable=False)
+            os.close(self._descriptor)
+            self._descriptor = before
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def day_of(moment: float) -> int:
+    """A number that grows by one at each local midnight."""
+    return int(moment - time.timezone) // 86400
+
+
+class FileHandler(logging.Handler):
+    """Writes records to a `DailyFile`; failures are dropped, for there is nowhere to report them."""
+
+    def __init__(self, file: DailyFile) -> None:
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        with contextlib.suppress(Exception):
+            self._file.write(self.format(record) + "\n", record.created)
+
+
+class ConsoleHandler(logging.Handler):
+    """Errors go to stderr, everything else to stdout."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record at once."""
+        stream: TextIO | None = sys.stderr if record.levelno >= logging.ERROR else sys.stdout
+        try:
+            if stream is not None:
+                stream.write(self.format(record) + "\n")
+                stream.flush()
+        except Exception:
+            pass
+
+
+def directory_of(home: str) -> str:
+    """Where the logs of an instance are."""
+    return os.path.join(home, "Logs")
+
+
+def configure(home: str, level: str = "info", console: bool = True) -> logging.Logger:
+    """Send the agent's log to its file and, if asked, to the console. Raises OSError when the file cannot be made."""
+    logger = logging.getLogger(LOGGER)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    handlers: list[logging.Handler] = [FileHandler(DailyFile(directory_of(home), NAME))]
+    if console:
+        handlers.append(ConsoleHandler())
+    for handler in handlers:
+        handler.setFormatter(LineFormatter())
+        logger.addHandler(handler)
+    set_level(level)
+    logger.propagate = False
+    return logger
+
+
+def set_level(level: str) -> None:
+    """Change what is logged, by the original's name of the level."""
+    chosen = os.environ.get("OCTOPUS__TENTACLE__LOGLEVEL", level).lower()
+    logging.getLogger(LOGGER).setLevel(LEVELS.get(chosen, logging.INFO))
+
+
+class Sparing:
+    """Says whether an event is worth a line: the first of its kind in a minute is, with the number left out before.
+
+    Strangers can cause lines as fast as they can connect; the log has to survive that.
+    """
+
+    def __init__(self, seconds: float = 60.0, kinds: int = 512) -> None:
+        self._seconds = seconds
+        self._kinds = kinds
+        self._lock = threading.Lock()
+        self._seen: dict[object, tuple[float, int]] = {}
+
+    def ask(self, kind: object) -> int | None:
+        """None: say nothing. Else: say it; the number is how many of this kind went unsaid before."""
+        now = time.monotonic()
+        with self._lock:
+            last, unsaid = self._seen.get(kind, (0.0, 0))
+            if last and now - last < self._seconds:
+                self._seen[kind] = (last, unsaid + 1)
+                return None
+            if len(self._seen) >= self._kinds:
+                self._seen = {key: value for key, value in self._seen.items() if now - value[0] < self._seconds}
+                if len(self._seen) >= self._kinds:
+                    self._seen.clear()
+            self._seen[kind] = (now, 0)
+            return unsaid

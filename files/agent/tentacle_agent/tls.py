@@ -1,0 +1,394 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""TLS of the listener. The only file that knows pyOpenSSL.
+
+Theory of operation
+-------------------
+A Tentacle asks its client for a certificate, lets every certificate pass (none at all, too), and decides later by
+thumbprint (docs/protocol/halibut-wire.md §1.1). The standard library's `ssl` cannot do that, pyOpenSSL can:
+`VERIFY_PEER` with a callback that always says yes. The handshake still proves that the peer has the certificate's key.
+The callback must never decide anything and never raise; who the peer is, is read after the handshake.
+
+OpenSSL never touches the socket. It reads from and writes to two memory buffers; `TlsStream` moves bytes between those
+and a plain blocking socket. Three things follow from that. Deadlines are ours: every wait ends at a moment fixed
+beforehand, however slowly bytes drip in. A connection can be left between two bytes and taken up by another thread,
+which is what the lobby does. And whatever OpenSSL has to say (handshake, alert, key update) must be carried to the
+socket before we wait for the peer, or both sides wait.
+
+`TlsStream` follows the record headers of what comes in (5 bytes: type, version, length). It starts OpenSSL only when a
+first record is whole, so that junk and drips cost no more than a socket, and it knows when OpenSSL has nothing left to
+give: asking in vain raises an exception inside pyOpenSSL, which would cost a tenth of a small call.
+
+Sessions are never resumed: no tickets, no cache. A session id context is set all the same, because without one the
+second connection of a client that tries to resume fails (docs/protocol/halibut-wire.md §1.5). A peer that ends without
+close_notify is the rule with .NET, not an error; lengths inside the protocol tell whether something is missing. We
+end the same way.
+
+One `TlsStream` belongs to one thread at a time, but for the few methods that say otherwise. A `ServerContext` never
+changes once it is made: a new certificate means a new context, and connections keep the one they began with.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from typing import Any, Union
+
+from OpenSSL import SSL, crypto
+
+from .records import NoRecord, RecordCounter
+
+OP_NO_RENEGOTIATION = 0x40000000  # no name in pyOpenSSL before 21.1
+OP_IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; no name in pyOpenSSL
+MODE_ENABLE_PARTIAL_WRITE = 1
+SESSION_ID_CONTEXT = b"tentacle-agent"
+
+HANDSHAKE_RECORD = 0x16
+PLAIN_RECORD = 16384
+SMALL_READ = 16384
+LARGE_READ = 262144
+FLUSH_PIECE = 65536
+WRITE_SECONDS = 60.0
+"""The longest time in which the peer may take nothing of what we send; Halibut's TcpClientTimeout."""
+TOLERANCE = 0.5
+"""Seconds that a deadline may be late: the kernel's own time-out is only changed for more than this."""
+
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+Buffer = Union[bytes, bytearray, memoryview]
+SIGNATURE_NAME = re.compile(r"(?P<hash>\w+)With(?P<rsa>RSA)Encryption|ecdsa-with-(?P<hash2>\w+)")
+CERTIFICATE_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+class TlsError(Exception):
+    """The connection cannot go on; the text says why."""
+
+
+class Disconnected(TlsError):
+    """The peer ended or reset the connection while we needed it."""
+
+
+class DeadlinePassed(TlsError):
+    """The peer did not say or take enough in the time that it has."""
+
+
+class ServerContext:
+    """What a listener needs to shake hands: its certificate, its key, and the rules above.
+
+    `path` names a PEM file that holds both. Raises OSError or `TlsError` when it is not usable.
+    """
+
+    def __init__(self, path: str) -> None:
+        for _attempt in range(3):
+            before = os.stat(path)
+            self.certificate = read_certificate(path)
+            try:
+                self._context = make_context(path)
+            except SSL.Error as error:
+                reason = explain(error)
+            else:
+                reason = ""
+            if os.stat(path)[:10] == before[:10]:
+                break
+            # The file was replaced while it was read: certificate and key could be of two identities.
+        if reason:
+            raise TlsError(
+                f"Could not use the certificate and private key in {path}: expected one PEM certificate and its PEM "
+                f"key without a pass phrase, but OpenSSL said {reason}. Usual cause: the file was edited or copied in "
+                f"part. Create or import the certificate again."
+            )
+
+    def signature_algorithm(self) -> str:
+        """What the certificate is signed with, as Windows names it: `sha256RSA`."""
+        name = crypto.load_certificate(crypto.FILETYPE_ASN1, self.certificate).get_signature_algorithm().decode("ascii")
+        words = SIGNATURE_NAME.fullmatch(name)
+        if words is None:
+            return name
+        return (words["hash"] or words["hash2"]).lower() + (words["rsa"] or "ECDSA")
+
+    def connection(self) -> Any:
+        """A new OpenSSL connection in the server's role, between two memory buffers."""
+        connection = SSL.Connection(self._context, None)
+        connection.set_accept_state()
+        return connection
+
+
+def make_context(path: str) -> Any:
+    """An OpenSSL context with the settings that the head of this file explains."""
+    context = SSL.Context(SSL.SSLv23_METHOD)
+    options = SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_TLSv1 | SSL.OP_NO_TLSv1_1
+    options |= SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | OP_NO_RENEGOTIATION
+    if SSL.OPENSSL_VERSION_NUMBER >= 0x30000000:
+        options |= OP_IGNORE_UNEXPECTED_EOF
+    context.set_options(options)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(SESSION_ID_CONTEXT)
+    if hasattr(context, "clear_mode"):  # pyOpenSSL 25.2: then one call writes a whole buffer instead of one record
+        context.clear_mode(MODE_ENABLE_PARTIAL_WRITE)
+    context.use_certificate_file(path, crypto.FILETYPE_PEM)
+    context.use_privatekey_file(path, crypto.FILETYPE_PEM)
+    context.check_privatekey()
+    context.set_verify(SSL.VERIFY_PEER, lambda *_unused: True)
+    return context
+
+
+def read_certificate(path: str) -> bytes:
+    """DER of the first certificate in a PEM file. Raises `TlsError` when there is none."""
+    with open(path, "rb") as file:
+        block = CERTIFICATE_BLOCK.search(file.read())
+    if block is None:
+        raise TlsError(f"There is no certificate in {path}: expected a PEM block 'CERTIFICATE' and its private key.")
+    return base64.b64decode(block.group(1))
+
+
+def explain(error: Exception) -> str:
+    """OpenSSL's reason in a few words. Its list of errors may be empty."""
+    reasons = error.args[0] if error.args and isinstance(error.args[0], (list, tuple)) else error.args
+    words = [str(item[-1] if isinstance(item, tuple) else item) for item in reasons]
+    return "; ".join(word for word in words if word) or type(error).__name__
+
+
+class TlsStream:
+    """One TLS connection of the server's side over a connected, blocking socket.
+
+    First `handshake` until it is true, then `take` and `write`; `receive` whenever the peer must say more.
+    """
+
+    def __init__(self, context: ServerContext, sock: socket.socket, patience: float) -> None:
+        self.sock = sock
+        self.established = False
+        self.ended = False  # the peer has ended its side
+        self._context = context
+        self._tls: Any = None
+        self._first = b""
+        self._records = RecordCounter()
+        self._buffer: bytearray | None = None
+        self._deadline = 0.0
+        self._patience = patience  # the longest single wait that the kernel is told
+        self._kernel = patience
+        self._tell_kernel(patience, socket.SO_RCVTIMEO)
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for the lobby's selector."""
+        return self.sock.fileno()
+
+    def be_patient(self, seconds: float) -> None:
+        """From now on a single wait of the kernel may last this long; writes have to be taken in `WRITE_SECONDS`."""
+        self._patience = seconds
+        self._tell_kernel(WRITE_SECONDS, socket.SO_SNDTIMEO)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Fix the moment at which waiting for the peer's bytes, in all reads from now on, ends."""
+        self._deadline = time.monotonic() + seconds
+        limit = seconds if seconds < self._patience else self._patience
+        if abs(limit - self._kernel) > TOLERANCE:
+            self._kernel = limit
+            self._tell_kernel(limit, socket.SO_RCVTIMEO)
+
+    def _tell_kernel(self, seconds: float, which: int) -> None:
+        # A time-out of Python's costs a poll() before each recv(); the kernel's own is free.
+        whole, part = divmod(max(seconds, 0.001), 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, which, struct.pack("@ll", int(whole), int(part * 1e6)))
+
+    def receive(self) -> None:
+        """Wait for bytes of the peer and hand them to OpenSSL; sets `ended` at the end of its side.
+
+        Raises `DeadlinePassed`, `Disconnected`, or `TlsError` for bytes that are no TLS.
+        """
+        while True:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise DeadlinePassed("the peer was silent for too long")
+            if left < self._kernel - TOLERANCE:
+                self._kernel = left
+                self._tell_kernel(left, socket.SO_RCVTIMEO)
+            try:
+                self._take(0)
+                return
+            except BlockingIOError:
+                continue  # the kernel's time-out; the deadline decides
+            except OSError as error:
+                raise Disconnected(error.strerror or "connection lost") from None
+
+    def receive_or_pause(self) -> bool:
+        """Wait once, as long as the kernel was told; false when nothing came. Raises like `receive`."""
+        try:
+            self._take(0)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Disconnected(error.strerror or "connection lost") from None
+        return True
+
+    def receive_now(self) -> bool:
+        """Hand to OpenSSL what has arrived, without waiting. True when a record is whole, or the peer has ended."""
+        try:
+            self._take(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Disconnected(error.strerror or "connection lost") from None
+        return self.ended or self._records.whole > 0
+
+    def _take(self, flags: int) -> None:
+        buffer = self._buffer
+        if buffer is None:
+            data: Buffer = self.sock.recv(SMALL_READ, flags)
+            size = len(data)
+            if size == SMALL_READ:  # a stream is under way
+                self._buffer = bytearray(LARGE_READ)
+        else:
+            size = self.sock.recv_into(buffer, LARGE_READ, flags)
+            data = memoryview(buffer)[:size]
+        if not size:
+            self.ended = True
+            return
+        try:
+            self._records.count(data, size)
+        except NoRecord:
+            raise TlsError("what came is no TLS record") from None
+        if self._tls is None:
+            self._first += data
+            if self._first[0] != HANDSHAKE_RECORD:
+                raise TlsError("what came is no TLS handshake")
+            if not self._records.whole:
+                return
+            self._tls = self._context.connection()
+            data, self._first = self._first, b""
+        self._tls.bio_write(data)
+
+    def use_little_memory(self) -> None:
+        """Give back the large buffer: to be called when a stream is over."""
+        self._buffer = None
+
+    def handshake(self) -> bool:
+        """Shake hands as far as the bytes at hand allow; true when it is done. Raises `TlsError` when it failed."""
+        if self._tls is None:
+            return self._no_more()
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self._records.whole = 0
+            self._flush()
+            return self._no_more()
+        except SSL.Error as error:
+            with contextlib.suppress(TlsError):
+                self._flush()  # the alert
+            raise TlsError(f"TLS handshake failed: {explain(error)}") from None
+        self.established = True
+        self._records.whole += 1  # what lies behind the handshake in OpenSSL's buffer is not known: ask once
+        self._flush()
+        return True
+
+    def _no_more(self) -> bool:
+        if self.ended:
+            raise Disconnected("the peer ended the connection in the handshake")
+        return False
+
+    def peer_certificate(self) -> bytes | None:
+        """DER of the certificate that the peer has shown and whose key it has, or None."""
+        certificate = self._tls.get_peer_certificate()
+        if certificate is None:
+            return None
+        der: bytes = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+        return der
+
+    def description(self) -> str:
+        """Protocol and cipher, for the log."""
+        return f"{self._tls.get_protocol_version_name()} {self._tls.get_cipher_name()}"
+
+    def take(self) -> bytes | None:
+        """Decrypted bytes, of one record at most; b"" at the end of the stream; None when the peer must say more."""
+        records = self._records
+        if records.whole > 0:
+            try:
+                data: bytes = self._tls.recv(PLAIN_RECORD)
+                records.whole -= 1
+                return data
+            except SSL.WantReadError:
+                records.whole = 0
+                self._flush()  # an answer to a key update, say
+            except SSL.ZeroReturnError:
+                self.ended = True
+                return b""
+            except SSL.Error as error:
+                raise TlsError(f"TLS failed: {explain(error)}") from None
+        return b"" if self.ended else None
+
+    def write(self, buffers: Iterable[Buffer]) -> None:
+        """Send each buffer as TLS records of its own (docs/protocol/halibut-wire.md §10, Q4)."""
+        send, size = self._tls.sendall, 0
+        try:
+            for buffer in buffers:
+                send(buffer)
+                size += len(buffer)
+                if size > FLUSH_PIECE:
+                    self._flush()
+                    size = 0
+        except SSL.Error as error:
+            raise TlsError(f"TLS failed: {explain(error)}") from None
+        self._flush()
+
+    def _flush(self) -> None:
+        """Carry what OpenSSL has written to the socket."""
+        take, piece = self._tls.bio_read, 8192
+        try:
+            while True:
+                try:
+                    data = take(piece)
+                except SSL.WantReadError:
+                    return
+                self.sock.sendall(data)
+                if len(data) < piece:
+                    return  # asking an empty buffer costs an exception
+                piece = FLUSH_PIECE
+        except BlockingIOError:
+            raise DeadlinePassed("the peer did not take our bytes in time") from None
+        except OSError as error:
+            raise Disconnected(error.strerror or "connection lost") from None
+
+    def acknowledge_at_once(self) -> None:
+        """Switch delayed acknowledgements off for the next packets, where the system can (Linux).
+
+        A .NET client leaves Nagle's algorithm on and writes preface, identity, message and stream parts each apart:
+        it then waits for our acknowledgement, which Linux would delay by 40 ms.
+        """
+        if QUICKACK is not None:
+            try:
+                self.sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+            except OSError as error:
+                raise Disconnected(error.strerror or "connection lost") from None
+
+    def finish(self) -> None:
+        """End our side, as .NET does without close_notify; the socket stays open for what the peer may still send."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def discard(self) -> bool:
+        """Read what has arrived and forget it; false at the end of the peer's side."""
+        try:
+            return bool(self.sock.recv(LARGE_READ, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def reset_on_close(self) -> None:
+        """Let `close` break the connection off instead of ending it."""
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def stop_reading(self) -> None:
+        """Wake the thread that reads, from another thread; it sees the end of the stream. Sends nothing."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Close the socket. Bytes of the peer that nobody has read turn this into a reset."""
+        self.sock.close()

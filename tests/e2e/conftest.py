@@ -1,0 +1,66 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What end-to-end tests share: identities made once, and agents that are ended whatever happens."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from agent_process import AgentProcess, Identity, make_identity
+from wire_client import WireClient
+
+
+@pytest.fixture(scope="session")
+def server_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """The identity of the server that agents in tests trust."""
+    return make_identity(tmp_path_factory.mktemp("server") / "server.pem")
+
+
+@pytest.fixture(scope="session")
+def stranger_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """An identity that no agent trusts."""
+    return make_identity(tmp_path_factory.mktemp("stranger") / "stranger.pem", "Stranger")
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory, server_identity: Identity) -> Iterator[AgentProcess]:
+    """A running agent that trusts `server_identity`; one for all tests of a file."""
+    with AgentProcess(tmp_path_factory.mktemp("shared"), [server_identity.thumbprint]) as process:
+        yield process
+
+
+@pytest.fixture
+def start_agent(tmp_path: pathlib.Path, server_identity: Identity) -> Iterator[Callable[..., AgentProcess]]:
+    """Starts agents of a test's own; keywords as `AgentProcess` takes them."""
+    started: list[AgentProcess] = []
+
+    def start(**keywords: Any) -> AgentProcess:
+        directory = tmp_path / f"agent{len(started)}"
+        directory.mkdir()
+        process = AgentProcess(directory, keywords.pop("trusted", [server_identity.thumbprint]), **keywords)
+        started.append(process)
+        process.start()
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def connect(server_identity: Identity) -> Iterator[Callable[..., WireClient]]:
+    """Opens connections to an agent as the trusted server, and closes them after the test."""
+    opened: list[WireClient] = []
+
+    def open_one(process: AgentProcess, identity: Any = server_identity, **keywords: Any) -> WireClient:
+        client = WireClient(process.port, identity.path if identity else None, **keywords)
+        opened.append(client)
+        return client
+
+    yield open_one
+    for client in opened:
+        client.close()

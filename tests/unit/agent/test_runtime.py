@@ -1,0 +1,100 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The small parts of the runtime and of the listener; whole agents are tested end to end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import resource
+import socket
+import tempfile
+
+import pytest
+
+from module_utils._instance.errors import InstanceError
+from tentacle_agent import listener, runtime
+from tentacle_agent.arguments import Values
+from tentacle_agent.commands import Context, find
+
+
+def test_the_verb_has_both_names() -> None:
+    for name in ("agent", "run", "RUN"):
+        command = find(name)
+        assert command is not None
+        assert command.NAME == "agent"
+
+
+def test_running_without_an_instance_is_a_sentence(tmp_path: pathlib.Path) -> None:
+    command = find("run")
+    assert command is not None
+    with pytest.raises(InstanceError, match="There is no configuration file"):
+        command.execute(Values([("config", str(tmp_path / "none.json"))]), Context())
+
+
+def test_a_stamp_changes_with_the_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "x"
+    assert runtime.stamp(str(path)) is None
+    path.write_text("1")
+    first = runtime.stamp(str(path))
+    (tmp_path / "y").write_text("2")
+    (tmp_path / "y").replace(path)
+    assert runtime.stamp(str(path)) != first
+
+
+def test_a_sign_of_life_is_left_and_its_failure_does_not_matter(tmp_path: pathlib.Path) -> None:
+    runtime.touch(str(tmp_path / "beat"))
+    os.utime(tmp_path / "beat", (1, 1))
+    runtime.touch(str(tmp_path / "beat"))
+    assert (tmp_path / "beat").stat().st_mtime > 1
+    runtime.touch(str(tmp_path / "none" / "beat"))
+
+
+def test_the_limit_of_descriptors_is_raised_but_not_above_what_is_allowed() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        runtime.raise_descriptor_limit()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert hard == before[1]
+        assert soft == (runtime.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(runtime.DESCRIPTORS, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_service_manager_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"{directory}/notify")
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{directory}/notify")
+        runtime.notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{directory}/none")
+        runtime.notify("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    runtime.notify("READY=1")
+
+
+def test_addresses_are_written_as_people_do() -> None:
+    assert listener.plain_address("::ffff:10.0.0.1") == "10.0.0.1"
+    assert listener.plain_address("fe80::1") == "fe80::1"
+
+
+def test_binding_all_addresses_takes_both_families() -> None:
+    with listener.bind(None, 0) as sock:
+        port = sock.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        if sock.family == socket.AF_INET6:
+            socket.create_connection(("::1", port), timeout=5).close()
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_binding_tells_what_is_wrong() -> None:
+    with listener.bind("127.0.0.1", 0) as sock:
+        with pytest.raises(OSError, match="in use") as caught:
+            listener.bind("127.0.0.1", sock.getsockname()[1])
+        assert caught.value.errno == errno.EADDRINUSE
+    with pytest.raises(OSError, match="assign"):
+        listener.bind("192.0.2.1", 0)
