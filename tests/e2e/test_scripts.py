@@ -286,7 +286,7 @@ def test_environment_variables(agent: AgentProcess, scripts: Scripts) -> None:
 
 
 def test_the_same_start_again_runs_once(agent: AgentProcess, scripts: Scripts) -> None:
-    for _ in range(3):
+    for _unused in range(3):
         answer = scripts.start("Ticket", "echo x >>count; cat count")
         assert lines(answer) == ["x"]
     other = ScriptTicket(scripts.name("ticket").upper())
@@ -295,7 +295,7 @@ def test_the_same_start_again_runs_once(agent: AgentProcess, scripts: Scripts) -
 
 
 def test_racing_starts_run_once(another: Open) -> None:
-    clients = [another() for _ in range(8)]
+    clients = [another() for _unused in range(8)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda client: client.start("t", "echo x >>count; cat count"), clients))
     assert {tuple(lines(answer)) for answer in answers} == {("x",)}
@@ -371,7 +371,7 @@ def test_waiting_starts_do_not_keep_other_calls(another: Open) -> None:
     first = another()
     first.start("a", "sleep 60", wait=None, isolation=1)
     first.until("a", lambda status: bool(status.state == 1))
-    clients = [another() for _ in range(60)]
+    clients = [another() for _unused in range(60)]
     pool = ThreadPoolExecutor(60)
     waiting = [pool.submit(client.start, f"w{number}", "true", 30) for number, client in enumerate(clients)]
     time.sleep(0.5)

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+# pylint: disable=unidiomatic-typecheck  # exact types matter: a bool is an int, and so are Int64 and Date
 """The subset of BSON that Halibut's serializer writes, both ways (docs/protocol/halibut-wire.md §4.8).
 
 Values are plain Python values, except where BSON makes a difference that Python does not:

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+# pylint: disable=unidiomatic-typecheck  # exact types matter: a bool is an int, and so are Int64 and Date
 """Values of typed members, converted as leniently as Halibut's serializer does (docs/protocol/halibut-wire.md §4.8).
 
 Every function takes the value as BSON has it and the name of the member for the error, and raises RemoteProtocolError

@@ -92,7 +92,7 @@ def test_a_name_with_nul_cannot_be_written():
 
 def nested(levels: int, kind: type = dict) -> dict:
     value: object = kind()
-    for _ in range(levels - 2):
+    for _unused in range(levels - 2):
         value = {"a": value} if kind is dict else [value]
     return {"a": value}
 
@@ -251,7 +251,7 @@ def test_any_bytes_are_a_document_or_an_error(raw):
 @settings(max_examples=300)
 def test_any_damage_is_a_document_or_an_error(value, data):
     raw = bytearray(bson.encode(value))
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _unused in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(RemoteProtocolError):
         assert isinstance(bson.decode(bytes(raw)), dict)

@@ -388,7 +388,7 @@ def test_nothing_is_read_before_the_answer():
 def test_the_backlog_is_limited(monkeypatch):
     monkeypatch.setattr(module, "MAX_BACKLOG", 100)
     service = service_in(State.BUSY)
-    for _ in range(10):
+    for _unused in range(10):
         service.receive_data(b"x" * 10)
         assert service.events() == []
     service.receive_data(b"x")
@@ -408,7 +408,7 @@ def test_the_error_stays_the_same():
     service = service_in(State.AWAIT_MESSAGE)
     service.receive_data(b"\xff")
     seen = set()
-    for _ in range(3):
+    for _unused in range(3):
         with pytest.raises(RemoteProtocolError) as caught:
             service.events()
         seen.add(id(caught.value))

@@ -88,7 +88,7 @@ def test_the_limit_is_on_deflated_bytes_too(monkeypatch):
     monkeypatch.setattr(envelope, "MAX_DEFLATED", 1000)
     inflater = Inflater()
     empty_block = b"\x00\x00\x00\xff\xff"
-    for _ in range(200):
+    for _unused in range(200):
         assert not inflater.feed(empty_block)
     with pytest.raises(RemoteProtocolError, match="more than 1000 bytes of deflate data"):
         inflater.feed(empty_block)

@@ -49,7 +49,7 @@ def payload(found: list) -> bytes:
 
 
 def test_a_message_without_streams():
-    done, found, buffer, _ = read(encoded(request()) + b"NEXT\r\n")
+    done, found, buffer, _unused = read(encoded(request()) + b"NEXT\r\n")
     assert done
     assert kinds(found) == [events.RequestReceived, events.MessageEnded]
     assert found[0].request == request()
@@ -60,7 +60,7 @@ def test_a_message_without_streams():
 def test_streams_in_any_order_and_pieces(step):
     message = request(DataStream(A, 3), DataStream(B, 0))
     data = encoded(message) + frame(B, b"") + frame(A, b"abc")
-    done, found, buffer, _ = read(data, step)
+    done, found, buffer, _unused = read(data, step)
     assert done
     assert kinds(found) == [
         events.RequestReceived,
@@ -72,14 +72,14 @@ def test_streams_in_any_order_and_pieces(step):
 
 
 def test_the_length_of_the_frame_counts():
-    done, found, _, _ = read(encoded(request(DataStream(A, 3))) + frame(A, b"other length"))
+    done, found, _unused, _unused = read(encoded(request(DataStream(A, 3))) + frame(A, b"other length"))
     assert done
     assert found[1] == events.StreamStarted(DataStream(A, 12))
 
 
 def test_the_same_stream_twice():
     stream = DataStream(A, 1)
-    done, found, _, _ = read(encoded(request(stream, stream)) + frame(A, b"x") * 2)
+    done, found, _unused, _unused = read(encoded(request(stream, stream)) + frame(A, b"x") * 2)
     assert done
     assert payload(found) == b"xx"
 
@@ -114,7 +114,7 @@ def test_where_a_connection_ended():
         (whole + frame(A, b"abc")[:26], f"within data stream {A}: 2 of 3 bytes", True),
         (whole + frame(A, b"abc")[:30], f"within data stream {A}: 3 of 3 bytes", True),
     ):
-        done, _, _, reader = read(data)
+        done, _unused, _unused, reader = read(data)
         assert not done
         assert reader.in_streams is in_streams
         assert reason in str(reader.end_of_stream())
@@ -123,7 +123,7 @@ def test_where_a_connection_ended():
 def test_one_reader_reads_message_after_message():
     buffer = Buffer()
     reader = MessageReader(buffer, RequestDecoder(TYPES))
-    for _ in range(2):
+    for _unused in range(2):
         buffer.append(encoded(request(DataStream(A, 1))) + frame(A, b"x"))
         assert reader.read([])
         reader.start()

@@ -1,3 +1,4 @@
+# pylint: disable=unidiomatic-typecheck  # exact types matter: a bool is an int, and so are Int64 and Date
 from __future__ import annotations
 
 import pytest

@@ -119,7 +119,7 @@ def test_q5_inflating_goes_on_to_the_final_block():
     """In most messages all output is there before the last compressed byte: it must not stay for the next reader."""
     draw = random.Random(5)
     early = 0
-    for _ in range(60):
+    for _unused in range(60):
         request = Request("".join(draw.choices("abcdef", k=draw.randint(1, 300))), GUID, "S", "M")
         raw = document_of(request)
         data = raw_deflate(raw)

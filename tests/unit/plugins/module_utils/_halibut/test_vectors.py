@@ -240,10 +240,14 @@ def test_one_byte_at_a_time_changes_nothing(conversation):
     if tunnelled(conversation) or conversation.number == 41:
         return
     if len(conversation.client) > 100_000:
-        draw = random.Random(conversation.number)
-        cut = lambda: draw.choice((1, 7, 24, 1000, 16_384))  # noqa: E731
+        sizes = (1, 7, 24, 1000, 16_384)
     else:
-        cut = lambda: 1  # noqa: E731
+        sizes = (1,)
+    draw = random.Random(conversation.number)
+
+    def cut():
+        return draw.choice(sizes)
+
     whole, small = run_service(conversation), run_service(conversation, cut)
     assert small.log == whole.log
     assert small.streams == whole.streams
@@ -422,9 +426,9 @@ def test_mutations_are_errors_or_events(conversation):
     for data, run in ((conversation.client, Role.SERVICE), (conversation.server, Role.CLIENT)):
         if not data:
             continue
-        for _ in range(25 if len(data) < 20_000 else 2):
+        for _unused in range(25 if len(data) < 20_000 else 2):
             damaged = bytearray(data)
-            for _ in range(draw.randint(1, 4)):
+            for _unused in range(draw.randint(1, 4)):
                 place = draw.randrange(len(damaged)) if draw.random() < 0.5 else draw.randrange(min(len(damaged), 600))
                 damaged[place] = draw.randrange(256)
             if draw.random() < 0.3:
@@ -437,9 +441,9 @@ def test_mutations_of_documents_are_errors_or_objects(conversation):
     draw = random.Random(conversation.number)
     for segment in conversation.of("client", "message")[:3] + conversation.of("server", "message")[:3]:
         raw = inflate(conversation.bytes_of(segment))[0]
-        for _ in range(20 if len(raw) < 20_000 else 2):
+        for _unused in range(20 if len(raw) < 20_000 else 2):
             damaged = bytearray(raw)
-            for _ in range(draw.randint(1, 3)):
+            for _unused in range(draw.randint(1, 3)):
                 damaged[draw.randrange(len(damaged))] = draw.choice(
                     (0, 1, 2, 3, 4, 5, 8, 9, 10, 16, 18, 255, draw.randrange(256))
                 )

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""The options that say which agent to talk to and as whom: shared by every module that connects to a Tentacle.
+
+Their documentation is the fragment `listening.tentacle.connection`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._client.client import Client
+from ._client.endpoint import DEFAULT_PORT, Endpoint, Timeouts, endpoint
+from ._client.errors import ClientError, ServiceCallError
+
+DETAIL_LINES = 30  # how much of an agent's own account of an error is passed on
+
+
+def connection_arguments(*, credentials: bool) -> dict[str, dict[str, Any]]:
+    """The argument specification; with `credentials` a client certificate and a thumbprint must be given."""
+    return {
+        "host": {"type": "str"},
+        "port": {"type": "int", "default": DEFAULT_PORT},
+        "thumbprint": {"type": "str", "aliases": ["fingerprint", "expected_thumbprint"], "required": credentials},
+        "client_cert": {"type": "path", "required": credentials},
+        "client_key": {"type": "path"},
+        "client_key_passphrase": {"type": "str", "no_log": True},
+        "timeout": {"type": "int", "default": 30},
+    }
+
+
+def endpoint_of(parameters: dict[str, Any]) -> Endpoint:
+    """The checked endpoint; ClientError (invalid_input) with a sentence."""
+    if not parameters["host"]:
+        raise ClientError("invalid_input", "No host was given, and there is none to take from the inventory.")
+    if parameters["timeout"] < 1:
+        raise ClientError(
+            "invalid_input", f"A timeout of {parameters['timeout']} s leaves no time: at least 1 is expected."
+        )
+    return endpoint(parameters["host"], parameters["port"], parameters["thumbprint"])
+
+
+def client_of(parameters: dict[str, Any]) -> Client:
+    """A client that has not connected yet; ClientError (invalid_input) where an option cannot be used."""
+    return Client(
+        endpoint_of(parameters),
+        certificate=parameters["client_cert"],
+        key=parameters["client_key"],
+        passphrase=parameters["client_key_passphrase"],
+        timeouts=Timeouts.of(parameters["timeout"]),
+    )
+
+
+def failure(error: ClientError, tried: str = "") -> dict[str, Any]:
+    """What a module fails with: a sentence for each part, the word, and what fits the evidence as well."""
+    entry = error.entry
+    parts = (f"{tried}:" if tried else "", error.evidence, entry.summary, entry.remedy)
+    facts: dict[str, Any] = {
+        "msg": " ".join(part for part in parts if part),
+        "cause": error.cause,
+        "side": error.side,
+        "evidence": error.evidence,
+        "remedy": entry.remedy,
+        "alternatives": list(error.also),
+    }
+    if isinstance(error, ServiceCallError) and error.details:
+        facts["agent_details"] = "\n".join(error.details.splitlines()[:DETAIL_LINES])
+    return facts

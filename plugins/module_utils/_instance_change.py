@@ -1,0 +1,173 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Creating and changing an instance: its record, the keys of its configuration, and its directories.
+
+This module util is **private** to the collection. Trust and identity are not touched, except that files which are
+there get the group that may read them. ``read`` looks, ``plan`` computes what will be, ``apply`` makes it so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from . import _directories
+from ._choice import Choice
+from ._directories import Entry
+from ._instance import configuration, files, paths, records, unit
+from ._instance.configuration import Configuration
+
+#: The options that are keys of the configuration; one that is not given leaves the key as it is.
+SETTINGS = (
+    "home_directory",
+    "application_directory",
+    "port",
+    "listen_address",
+    "no_listen",
+    "show_page",
+    "reported_version",
+    "idle_seconds",
+    "drain_seconds",
+    "log_level",
+)
+#: Keys that a running agent reads again by itself.
+RELOADED = frozenset({"trusted_servers", "certificate_path"})
+CONFIGURATION_MODE = 0o640
+PRIVATE_DIRECTORY_MODE = 0o750
+APPLICATION_DIRECTORY_MODE = 0o755
+
+
+class State(NamedTuple):
+    """An instance as it is, or as it will be; everything in it may be shown."""
+
+    configuration: dict[str, Any] | None
+    recorded: bool
+    places: dict[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        return self._asdict()
+
+
+class InstanceChange:
+    """What the options of a task want of one instance."""
+
+    def __init__(self, choice: Choice, params: Mapping[str, Any]) -> None:
+        self.choice = choice
+        self.params = params
+        self.existing = configuration.load(choice.path) if choice.exists else None
+        self.wanted = self._wanted()
+
+    def read(self) -> State:
+        """The instance as it is; changes nothing. Raises InstanceError for a configuration that is damaged."""
+        document = self._document(self.existing) if self.existing else None
+        places = {entry.path: _directories.show(entry.path) for entry in self._entries() + self._file_entries()}
+        return State(document, self.choice.recorded, places)
+
+    def plan(self) -> State:
+        """The instance as ``apply`` will make it."""
+        places = {entry.path: _directories.show_wanted(entry) for entry in self._entries() + self._file_entries()}
+        return State(self._document(self.wanted), self.choice.name is not None, places)
+
+    def apply(self) -> None:
+        """Make it so. Directories come first, the record last, so that a record never names what is not there.
+
+        Raises StorageError or ConfigurationError; for an account that does not exist, before anything was changed.
+        """
+        files.user_number(self.params["service_user"])
+        files.group_number(self.params["service_group"])
+        self.unit()
+        for entry in self._entries():
+            _directories.settle(entry)
+        group = self.params["service_group"]
+        if self.existing is None:
+            configuration.save(self.choice.path, self.wanted, group=group)
+            files.adjust(self.choice.path, CONFIGURATION_MODE)
+        elif self.wanted != self.existing:
+            configuration.change(self.choice.path, self._changed)
+        for entry in self._file_entries():
+            if os.path.exists(entry.path):
+                files.adjust(entry.path, entry.mode, entry.owner, entry.group)
+        if self.choice.name is not None and not self.choice.recorded:
+            records.add_record(self.choice.name, self.choice.path, self.choice.environment)
+
+    def restart_required(self) -> bool:
+        """Whether a running agent has to be restarted to follow the change; it rereads trust and identity itself."""
+        if self.existing is None:
+            return False
+        keys = {member.name for member in dataclasses.fields(Configuration)} - RELOADED
+        return any(getattr(self.existing, key) != getattr(self.wanted, key) for key in keys)
+
+    def unit(self) -> str:
+        """The unit of the system's service manager. Raises ConfigurationError for what cannot stand in one."""
+        user, group = self.params["service_user"] or _account_name(), self.params["service_group"]
+        return unit.render(
+            self.choice.path,
+            self.choice.name,
+            self.executable(),
+            user,
+            None if group == user else group,  # as the command line writes it for the account's own group
+            scripts_may_sudo=self.params["scripts_may_sudo"],
+            drain_seconds=self.wanted.drain_seconds,
+            writable=(self.wanted.home_directory, self.wanted.application_directory),
+        )
+
+    def user_unit(self) -> str:
+        """The unit of an account's own service manager."""
+        return unit.render_for_user(
+            self.choice.path, self.choice.name, self.executable(), drain_seconds=self.wanted.drain_seconds
+        )
+
+    def executable(self) -> str:
+        return self.params["executable"] or os.path.join(paths.programs_directory(), paths.PROGRAM)
+
+    def _wanted(self) -> Configuration:
+        base = self.existing
+        if base is None:
+            home = self.params["home_directory"]
+            if home is None and self.choice.name is not None:
+                home = paths.home_directory(self.choice.name, self.choice.environment)
+            base = configuration.create(self.choice.path, self.choice.name, home, self.params["application_directory"])
+        return self._changed(base)
+
+    def _changed(self, base: Configuration) -> Configuration:
+        given = {key: self.params[key] for key in SETTINGS if self.params[key] is not None}
+        return configuration.with_values(base, **given)
+
+    def _document(self, value: Configuration) -> dict[str, Any]:
+        return configuration.to_document(value, self.choice.directory)
+
+    def _entries(self) -> list[Entry]:
+        """The directories: the configuration's for root to write and the agent to read, the rest for the agent."""
+        user, group = self.params["service_user"], self.params["service_group"]
+        entries = [
+            Entry(self.wanted.home_directory, PRIVATE_DIRECTORY_MODE, user, group),
+            Entry(self.wanted.application_directory, None, user, group),
+        ]
+        if self.choice.directory == self.wanted.home_directory:
+            return entries
+        if self._has_own_directory() or not os.path.isdir(self.choice.directory):
+            entries.insert(0, Entry(self.choice.directory, PRIVATE_DIRECTORY_MODE, None, group))
+        return entries
+
+    def _has_own_directory(self) -> bool:
+        name, environment = self.choice.name, self.choice.environment
+        return name is not None and self.choice.directory == paths.configuration_directory(name, environment)
+
+    def _file_entries(self) -> list[Entry]:
+        """The configuration and, where it is, the identity: readable by the agent's group, written by nobody else."""
+        group = self.params["service_group"]
+        entries = [Entry(self.choice.path, CONFIGURATION_MODE, None, group)]
+        if os.path.exists(self.wanted.certificate_path):
+            entries.append(Entry(self.wanted.certificate_path, CONFIGURATION_MODE if group else None, None, group))
+        return entries
+
+
+def _account_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page that a Tentacle shows to anyone who does not speak Halibut (docs/protocol/halibut-wire.md §2.3)."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .._client.endpoint import Endpoint
+from .._client.failures import printable
+from .._client.transport import TlsStream
+
+MAX_PAGE = 64 * 1024
+_TITLE = re.compile(rb"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
+_DEFAULT = b"<html><body><p>Hello!</p></body></html>"  # what the library itself shows
+
+
+@dataclass(frozen=True)
+class Page:
+    """What came back. `status` None: no HTTP; `tentacle` None: nothing was shown, which an agent may be told to do."""
+
+    status: int | None
+    title: str | None
+    server: str | None
+    tentacle: bool | None
+    data: bytes = b""
+
+    @property
+    def foreign(self) -> bool:
+        """True where somebody else than a Tentacle answered."""
+        return self.tentacle is False
+
+    @property
+    def sentence(self) -> str:
+        if self.tentacle is None:
+            return "No page is shown: it is hidden."
+        if self.tentacle:
+            return f"The page is a Tentacle's (status {self.status}, title {self.title or 'none'})."
+        shown = f"title {self.title}" if self.title else printable(self.data)
+        server = self.server or "not named"
+        return f"The page is not a Tentacle's (status {self.status or 'none'}, {shown}, server {server})."
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"status": self.status, "title": self.title, "server": self.server, "tentacle": self.tentacle}
+
+
+def fetch(stream: TlsStream, endpoint: Endpoint, timeout: float) -> Page:
+    """Ask as a browser does, and read to the end, `timeout` seconds at most. Raises OSError."""
+    deadline = time.monotonic() + timeout
+    data = b""
+    try:
+        stream.write([f"GET / HTTP/1.0\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n".encode("ascii")], timeout)
+        while len(data) < MAX_PAGE:
+            piece = stream.read(max(deadline - time.monotonic(), 0.001))
+            if not piece:
+                break
+            data += piece
+    except OSError:
+        if not data:  # what came counts, however it ended
+            raise
+    finally:
+        stream.close()
+    return judge(data)
+
+
+def judge(data: bytes) -> Page:
+    """Tell a Tentacle's page from others: HTTP/1.0, status 200, and one of the bodies that are known."""
+    if not data:
+        return Page(None, None, None, None)
+    head, _dummy, body = data.partition(b"\r\n\r\n")
+    match = re.match(rb"HTTP/(\d\.\d) (\d{3})", head)
+    title = _TITLE.search(body)
+    server = re.search(rb"^Server:[ \t]*([^\r\n]*)", head, re.IGNORECASE | re.MULTILINE)
+    known = (title is not None and b"tentacle" in title[1].lower()) or _DEFAULT in body
+    return Page(
+        status=int(match[2]) if match else None,
+        title=_clean(title[1]) if title else None,
+        server=_clean(server[1]) if server else None,
+        tentacle=bool(match) and known,
+        data=data[:512],
+    )
+
+
+def _clean(raw: bytes) -> str:
+    text = raw[:120].decode("utf-8", "replace")
+    return "".join(char for char in text if char.isprintable())
