@@ -1,6 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+# pylint: disable=unidiomatic-typecheck  # a bool is an int too
 """The audit trail: one line for each call, in `Logs/Audit.txt` below the agent's home.
 
 A line is time, connection, thumbprint and address of the peer, service and method, ticket, result, duration. It never

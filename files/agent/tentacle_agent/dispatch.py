@@ -1,6 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+# pylint: disable=unidiomatic-typecheck  # overloads are chosen by exact types
 """From a request to an answer: find the service and the method, run it, word every failure as the original does.
 
 A request with data streams is served in two steps, because nothing of a stream may wait in memory: `Dispatcher.prepare`
@@ -135,7 +136,7 @@ def dotnet_name(parameter: type) -> str:
         return "System.String"
     names = getattr(parameter, "TYPE_NAMES", ())
     full = next((name for name in names if name.startswith("Octopus.Tentacle.")), next(iter(names), ""))
-    return str(full).split(",")[0] or f"Halibut.{parameter.__name__}"
+    return str(full).partition(",")[0] or f"Halibut.{parameter.__name__}"
 
 
 def argument_name(value: Any) -> str:

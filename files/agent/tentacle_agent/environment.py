@@ -13,7 +13,7 @@ in the agent's name would confuse it.
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +44,7 @@ def build(
         "TentacleInstanceName": configuration.instance,
         "TentacleVersion": configuration.reported_version,
         "TentacleAgentVersion": VERSION,
-        "TentacleNetFrameworkDescription": f"{platform.python_implementation()} {platform.python_version()}",
+        "TentacleNetFrameworkDescription": f"Python {sys.version.split()[0]}",
         "TentacleExecutablePath": executable,
         "TentacleProgramDirectoryPath": program_directory,
         "AgentProgramDirectoryPath": program_directory,

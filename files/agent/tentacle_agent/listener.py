@@ -53,8 +53,9 @@ REMEMBERED_SECONDS = 3600.0
 REMEMBERED_ADDRESSES = 256
 THREAD_STACK = 512 * 1024
 RETRY_SECONDS = 0.1
-SEND_SECONDS = 5
-"""For what little is sent before trust is decided."""
+SEND_SECONDS = 60
+"""The longest time in which a peer may take nothing of what we send; Halibut's TcpClientTimeout. What strangers are
+sent fits into the socket's own buffer."""
 
 
 class Listener:

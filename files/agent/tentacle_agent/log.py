@@ -166,6 +166,7 @@ def configure(home: str, level: str = "info", console: bool = True) -> logging.L
         logger.addHandler(handler)
     set_level(level)
     logger.propagate = False
+    logging._srcfile = None  # nobody asks which line of our code logged: saves a walk over the stack for each record
     return logger
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+# pylint: disable=unidiomatic-typecheck  # events and states are final classes, and this is the hot path
 """One connection, from its first byte to its last.
 
 A session has two halves. `admit` goes as far as the bytes at hand allow: TLS handshake, the first lines, the decision
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from module_utils._halibut import limits, thumbprint
+from module_utils._halibut.bson import Memory
 from module_utils._halibut.connection import Connection, Role, State
 from module_utils._halibut.errors import LocalProtocolError, RemoteProtocolError
 from module_utils._halibut.events import (
@@ -77,6 +79,7 @@ class Shared:
     page: bytes | None = None
     idle_seconds: float = limits.IDLE_SECONDS
     sparing: Sparing = field(default_factory=Sparing)
+    endpoint: Memory = field(default_factory=lambda: Memory(b"endpoint"))
 
 
 class Session:
@@ -89,7 +92,7 @@ class Session:
         self.deadline = time.monotonic() + limits.HANDSHAKE_SECONDS
         self.certificate = b""
         self._shared = shared
-        self._connection = Connection(Role.SERVICE)
+        self._connection = Connection(Role.SERVICE, endpoint=shared.endpoint)
         self._pins = shared.trust.pins
         self._peer = Peer(address, "", self.name)
         self._call: Call | None = None

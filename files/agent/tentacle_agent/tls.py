@@ -55,8 +55,6 @@ PLAIN_RECORD = 16384
 SMALL_READ = 16384
 LARGE_READ = 262144
 FLUSH_PIECE = 65536
-WRITE_SECONDS = 60.0
-"""The longest time in which the peer may take nothing of what we send; Halibut's TcpClientTimeout."""
 TOLERANCE = 0.5
 """Seconds that a deadline may be late: the kernel's own time-out is only changed for more than this."""
 
@@ -157,7 +155,8 @@ def explain(error: Exception) -> str:
 class TlsStream:
     """One TLS connection of the server's side over a connected, blocking socket.
 
-    First `handshake` until it is true, then `take` and `write`; `receive` whenever the peer must say more.
+    First `handshake` until it is true, then `take` and `write`; `receive` whenever the peer must say more. `patience`
+    is the longest single wait for bytes, in seconds. How long a write may wait, the socket has been told.
     """
 
     def __init__(self, context: ServerContext, sock: socket.socket, patience: float) -> None:
@@ -172,16 +171,15 @@ class TlsStream:
         self._deadline = 0.0
         self._patience = patience  # the longest single wait that the kernel is told
         self._kernel = patience
-        self._tell_kernel(patience, socket.SO_RCVTIMEO)
+        self._tell_kernel(patience)
 
     def fileno(self) -> int:
         """The socket's descriptor, for the lobby's selector."""
         return self.sock.fileno()
 
     def be_patient(self, seconds: float) -> None:
-        """From now on a single wait of the kernel may last this long; writes have to be taken in `WRITE_SECONDS`."""
+        """From now on a single wait of the kernel may last this long."""
         self._patience = seconds
-        self._tell_kernel(WRITE_SECONDS, socket.SO_SNDTIMEO)
 
     def wait_at_most(self, seconds: float) -> None:
         """Fix the moment at which waiting for the peer's bytes, in all reads from now on, ends."""
@@ -189,12 +187,12 @@ class TlsStream:
         limit = seconds if seconds < self._patience else self._patience
         if abs(limit - self._kernel) > TOLERANCE:
             self._kernel = limit
-            self._tell_kernel(limit, socket.SO_RCVTIMEO)
+            self._tell_kernel(limit)
 
-    def _tell_kernel(self, seconds: float, which: int) -> None:
+    def _tell_kernel(self, seconds: float) -> None:
         # A time-out of Python's costs a poll() before each recv(); the kernel's own is free.
         whole, part = divmod(max(seconds, 0.001), 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, which, struct.pack("@ll", int(whole), int(part * 1e6)))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(whole), int(part * 1e6)))
 
     def receive(self) -> None:
         """Wait for bytes of the peer and hand them to OpenSSL; sets `ended` at the end of its side.
@@ -207,7 +205,7 @@ class TlsStream:
                 raise DeadlinePassed("the peer was silent for too long")
             if left < self._kernel - TOLERANCE:
                 self._kernel = left
-                self._tell_kernel(left, socket.SO_RCVTIMEO)
+                self._tell_kernel(left)
             try:
                 self._take(0)
                 return

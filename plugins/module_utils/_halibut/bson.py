@@ -76,15 +76,16 @@ class Guid(bytes):
 class Memory:
     """Remembers the last object under one name of a message, so that equal bytes need not be decoded again.
 
-    Every request of a client repeats the same `endpoint`. The decoded object is shared: nobody may change it.
+    Every request of a client repeats the same `endpoint`, on each of its connections. The decoded object is shared:
+    nobody may change it. Several connections may use one memory, also from several threads: `last` is replaced whole.
     """
 
-    __slots__ = ("name", "raw", "value")
+    __slots__ = ("last", "name", "validated")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
-        self.raw = b""
-        self.value: Any = None
+        self.last: tuple[bytes, Any] = (b"", None)
+        self.validated: Any = None
 
 
 # Writing ---------------------------------------------------------------------------------------------------------
@@ -221,6 +222,7 @@ class _Decoder:
             raise RemoteProtocolError(f"The message is nested deeper than {MAX_DEPTH} levels.")
         pos += 4
         items: Any = [] if is_list else {}
+        value: Any
         left = self.left
         while pos < end:
             left -= 1
@@ -236,16 +238,16 @@ class _Decoder:
                 pos = start + size
                 if not 1 <= size <= MAX_STRING or data[pos - 1]:
                     raise RemoteProtocolError(f"The message is not valid BSON: bad text at offset {start}.")
-                value: Any = data[start:pos - 1].decode()
+                value = data[start:pos - 1].decode()
             elif kind == 0x03 or kind == 0x04:
                 size = _INT32.unpack_from(data, pos)[0]
                 self.left = left
                 if memory is not None and depth == 2 and name == memory.name:
                     raw = data[pos:pos + size]
-                    if raw != memory.raw:
-                        memory.value = self.container(pos, depth + 1, kind == 0x04)
-                        memory.raw = raw
-                    value = memory.value
+                    before, value = memory.last
+                    if raw != before:
+                        value = self.container(pos, depth + 1, kind == 0x04)
+                        memory.last = (raw, value)
                 else:
                     value = self.container(pos, depth + 1, kind == 0x04)
                 left = self.left

@@ -86,9 +86,12 @@ class State(enum.Enum):
 
 
 class Connection:
-    """The state of one connection. `types` maps every acceptable `$type` to its class."""
+    """The state of one connection. `types` maps every acceptable `$type` to its class.
 
-    def __init__(self, role: Role, types: Types = TYPES) -> None:
+    `endpoint` may be shared by all connections of a service; it saves each of them reading what the last one has read.
+    """
+
+    def __init__(self, role: Role, types: Types = TYPES, endpoint: bson.Memory | None = None) -> None:
         self._role = role
         self._state = State.PREFACE
         self._error: RemoteProtocolError | None = None
@@ -98,7 +101,8 @@ class Connection:
         self._preface = PrefaceReader()
         self._identity: bytes | None = None
         service = role is Role.SERVICE
-        self._reader = MessageReader(self._buffer, RequestDecoder(types) if service else ResponseDecoder(types))
+        requests = RequestDecoder(types, endpoint or bson.Memory(b"endpoint")) if service else None
+        self._reader = MessageReader(self._buffer, requests or ResponseDecoder(types))
         self._writer = MessageWriter()
         self._step: _Step = Connection._read_preface if service else Connection._wait
 

@@ -18,7 +18,6 @@ A member that is missing reads as null, zero or empty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from . import slots
@@ -51,6 +50,7 @@ from .scripts import (
 )
 from .slots import Members
 from .timespan import TimeSpan
+from .values import value
 
 __all__ = [
     "BASH",
@@ -86,7 +86,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class UploadResult(Contract):
     """What an upload left behind; `hash` is SHA-1 in lower-case hex, None for a null upload."""
 
@@ -111,7 +111,7 @@ class UploadResult(Contract):
         return {"FullPath": self.full_path, "Hash": self.hash, "Length": Int64(self.length)}
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class CapabilitiesResponseV2(Contract):
     """The names of the services that an agent offers."""
 

@@ -15,28 +15,28 @@ StreamEnded (received), in document order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Union
 
 from .messages import Request, Response
 from .objects import DataStream
+from .values import value
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class PrefaceReceived:
     """A Halibut client said hello: the moment to decide on trust. Nothing more is read before `Accept` is sent."""
 
     line: bytes
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class PageRequested:
     """Somebody else said something, most likely a browser: send the page and close. Nothing more is read."""
 
     line: bytes
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class PeerIdentified:
     """The peer's identity; `kind` is MX-CLIENT, MX-SERVER or MX-SUBSCRIBER, the last with a `subscription`."""
 
@@ -45,90 +45,87 @@ class PeerIdentified:
     subscription: str | None = None
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class RequestReceived:
     """A call came in; its streams follow, then MessageEnded."""
 
     request: Request
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ResponseReceived:
     """The answer came in; its streams follow, then MessageEnded."""
 
     response: Response
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class StreamStarted:
     """A data stream begins; its length is the one of the frame, which is what counts."""
 
     stream: DataStream
 
 
-@dataclass(frozen=True, init=False)
+@value(frozen=True)
 class StreamData:
     """Some bytes of the current data stream, at least one."""
 
     data: bytes | memoryview
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        self.__dict__["data"] = data  # there is one for each TLS record: this is the fastest way past `frozen`
 
-
-@dataclass(frozen=True)
+@value(frozen=True)
 class StreamEnded:
     """The current data stream is whole."""
 
     stream: DataStream
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class MessageEnded:
     """The message and all its streams are whole."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class NextReceived:
     """The client wants to send another request; PROCEED has been answered."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ProceedReceived:
     """The service is ready for another request."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class GoodbyeReceived:
     """The client said END."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class PeerClosed:
     """The peer ended the connection at a point where that is no error."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Accept:
     """Service: the client's certificate is trusted, go on."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Hello:
     """Client: send preface and identity."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Next:
     """Client: ask whether the connection still serves, before another request."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class StreamEnd:
     """The current data stream is complete."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Goodbye:
     """Client: END."""
 

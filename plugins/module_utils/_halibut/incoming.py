@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable
+from typing import Callable
 
 from . import bson
 from .buffer import Buffer
@@ -23,22 +23,22 @@ _MESSAGE_ENDED = MessageEnded()
 
 
 class RequestDecoder:
-    """Turns inflated bytes into requests; remembers the last endpoint, which each request of a client repeats."""
+    """Turns inflated bytes into requests; `endpoint` remembers the one that each request of a client repeats."""
 
-    __slots__ = ("_endpoint", "_types", "_validated")
+    __slots__ = ("_endpoint", "_types")
 
-    def __init__(self, types: Types) -> None:
+    def __init__(self, types: Types, endpoint: bson.Memory) -> None:
         self._types = types
-        self._endpoint = bson.Memory(b"endpoint")
-        self._validated: Any = None
+        self._endpoint = endpoint
 
     def decode(self, data: bytes) -> Request:
         """The request in `data`. Raises RemoteProtocolError."""
-        document = bson.decode(data, MAX_REQUEST_ELEMENTS, self._endpoint)
-        request = read_request(document, self._types, self._validated)  # equal bytes give the same endpoint object
+        memory = self._endpoint
+        document = bson.decode(data, MAX_REQUEST_ELEMENTS, memory)
+        request = read_request(document, self._types, memory.validated)  # equal bytes give the same endpoint object
         if request is None:
             raise RemoteProtocolError("The peer sent a null message where a request was expected.")
-        self._validated = request.endpoint
+        memory.validated = request.endpoint
         return request
 
 

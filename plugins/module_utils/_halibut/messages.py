@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Union
 
 from . import slots
@@ -16,6 +15,7 @@ from .bson import Date, Guid, Int64
 from .errors import LocalProtocolError, RemoteProtocolError
 from .objects import Contract, DataStream, Untyped
 from .slots import TYPE, Members
+from .values import value
 
 REQUEST_TYPE = "Halibut.Transport.Protocol.RequestMessage, Halibut"
 RESPONSE_TYPE = "Halibut.Transport.Protocol.ResponseMessage, Halibut"
@@ -36,7 +36,7 @@ _SCALARS = frozenset((type(None), str, bool, int, Int64, float, Guid, Date, byte
 Types = Mapping[str, type[Contract]]
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ServerError:
     """Why a call failed. `details` begins with a sentence by which .NET clients classify it (§6.4)."""
 
@@ -45,7 +45,7 @@ class ServerError:
     type_name: str | None = None
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Request:
     """A call. `endpoint` is what the client knows about the service: validated, not interpreted, not to be changed."""
 
@@ -57,7 +57,7 @@ class Request:
     endpoint: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Response:
     """The answer to a call: the request's `id`, and either a result (None for none) or an error."""
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from . import slots
 from .bson import Guid, Int64
 from .slots import Members
+from .values import value
 
 
 def legacy(name: str) -> tuple[str, str]:
@@ -44,14 +44,14 @@ class Contract:
         return ()
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Untyped:
     """An object or list in an object slot that carries no type: no method takes it (§4.7)."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class DataStream(Contract):
     """A reference to bytes that follow the message; `length` is what the sender declared (§5)."""
 

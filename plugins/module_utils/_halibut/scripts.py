@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from . import slots
@@ -15,6 +15,7 @@ from .bson import Date, Int64
 from .objects import Contract, DataStream, legacy, present
 from .slots import Members
 from .timespan import TimeSpan
+from .values import value
 
 PENDING, RUNNING, COMPLETE = range(3)
 SOURCE_STDOUT, SOURCE_STDERR, SOURCE_DEBUG = range(3)
@@ -25,9 +26,10 @@ _SOURCES = ("StdOut", "StdErr", "Debug")
 _ISOLATIONS = ("NoIsolation", "FullIsolation")
 _SCRIPT_TYPES = (POWERSHELL, BASH)
 _ZERO = TimeSpan(0)
+_NO_SCRIPTS: Mapping[str, str | None] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptTicket(Contract):
     """Names one script; tickets compare without case, but that is for those who keep them."""
 
@@ -45,7 +47,7 @@ class ScriptTicket(Contract):
         return {"TaskId": self.task_id}
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptFile(Contract):
     """A file that belongs to a script; with a password it is stored encrypted."""
 
@@ -75,7 +77,7 @@ class ScriptFile(Contract):
         return () if self.contents is None else (self.contents,)
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ProcessOutput(Contract):
     """One line of a script's log."""
 
@@ -165,13 +167,13 @@ def _list(values: Sequence[Any] | None) -> list[Any] | None:
     return None if values is None else list(values)
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class StartScriptCommand(Contract):
     """Start a script (V1). `scripts` maps "Bash" and "PowerShell" to bodies that replace `script_body` there."""
 
     script_body: str | None
     isolation: int = NO_ISOLATION
-    scripts: Mapping[str, str | None] = field(default_factory=dict)
+    scripts: Mapping[str, str | None] = _NO_SCRIPTS
     files: tuple[ScriptFile, ...] = ()
     arguments: tuple[str | None, ...] | None = ()
     task_id: str | None = None
@@ -202,7 +204,7 @@ class StartScriptCommand(Contract):
         return tuple(stream for file in self.files for stream in file.streams())
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class StartScriptCommandV2(Contract):
     """Start a script (V2): the client names the ticket, and may wait for `duration_to_wait`."""
 
@@ -213,7 +215,7 @@ class StartScriptCommandV2(Contract):
     isolation: int = NO_ISOLATION
     mutex_timeout: TimeSpan = _ZERO
     mutex_name: str | None = None
-    scripts: Mapping[str, str | None] = field(default_factory=dict)
+    scripts: Mapping[str, str | None] = _NO_SCRIPTS
     files: tuple[ScriptFile, ...] = ()
     arguments: tuple[str | None, ...] | None = ()
 
@@ -254,7 +256,7 @@ class StartScriptCommandV2(Contract):
         return tuple(stream for file in self.files for stream in file.streams())
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class _TicketAndSequence(Contract):
     """A script, and the last line of its log that the client has."""
 
@@ -272,7 +274,7 @@ class _TicketAndSequence(Contract):
         return {"Ticket": _document(self.ticket), "LastLogSequence": Int64(self.last_log_sequence)}
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptStatusRequest(_TicketAndSequence):
     """Ask for the state of a script (V1)."""
 
@@ -281,7 +283,7 @@ class ScriptStatusRequest(_TicketAndSequence):
     _NAMES = Members("ScriptStatusRequest", TYPE_NAMES, "Ticket", "LastLogSequence")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class CancelScriptCommand(_TicketAndSequence):
     """Cancel a script (V1)."""
 
@@ -290,7 +292,7 @@ class CancelScriptCommand(_TicketAndSequence):
     _NAMES = Members("CancelScriptCommand", TYPE_NAMES, "Ticket", "LastLogSequence")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class CompleteScriptCommand(_TicketAndSequence):
     """Forget a script and remove its workspace (V1)."""
 
@@ -299,7 +301,7 @@ class CompleteScriptCommand(_TicketAndSequence):
     _NAMES = Members("CompleteScriptCommand", TYPE_NAMES, "Ticket", "LastLogSequence")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptStatusRequestV2(_TicketAndSequence):
     """Ask for the state of a script (V2)."""
 
@@ -308,7 +310,7 @@ class ScriptStatusRequestV2(_TicketAndSequence):
     _NAMES = Members("ScriptStatusRequestV2", TYPE_NAMES, "Ticket", "LastLogSequence")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class CancelScriptCommandV2(_TicketAndSequence):
     """Cancel a script (V2)."""
 
@@ -317,7 +319,7 @@ class CancelScriptCommandV2(_TicketAndSequence):
     _NAMES = Members("CancelScriptCommandV2", TYPE_NAMES, "Ticket", "LastLogSequence")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class CompleteScriptCommandV2(Contract):
     """Forget a script and remove its workspace (V2)."""
 
@@ -335,7 +337,7 @@ class CompleteScriptCommandV2(Contract):
         return {"Ticket": _document(self.ticket)}
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class _Status(Contract):
     """State of a script, and the lines of its log that the client has not had."""
 
@@ -372,7 +374,7 @@ class _Status(Contract):
 _STATUS = ("Ticket", "Logs", "NextLogSequence", "State", "ExitCode")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptStatusResponse(_Status):
     """The answer of the script service V1."""
 
@@ -381,7 +383,7 @@ class ScriptStatusResponse(_Status):
     _NAMES = Members("ScriptStatusResponse", TYPE_NAMES, *_STATUS)
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptStatusResponseV2(_Status):
     """The answer of the script service V2."""
 

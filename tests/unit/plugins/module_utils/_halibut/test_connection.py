@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
+import typing
 import weakref
 
 import pytest
@@ -503,7 +503,7 @@ def test_a_stream_of_another_length_ends_the_connection(data):
 
 def test_payload_is_not_copied():
     service = service_in(State.AWAIT_MESSAGE)
-    request = dataclasses.replace(UPLOAD, params=("path", DataStream(A, 40_000)))
+    request = type(UPLOAD)(**{**vars(UPLOAD), "params": ("path", DataStream(A, 40_000))})
     service.receive_data(message_bytes(request))
     drain(service)
     chunk = bytes(16_384)
@@ -539,7 +539,7 @@ def test_any_bytes_are_events_or_an_error(data, sizes, state, ends):
                 side.receive_data(data[pos : pos + size])
                 pos += size
                 for event in drain(side):
-                    assert dataclasses.is_dataclass(event)
+                    assert isinstance(event, typing.get_args(events.Received))
             if ends:
                 side.receive_eof()
                 drain(side)

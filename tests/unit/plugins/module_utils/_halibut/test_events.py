@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import typing
 
 import pytest
@@ -11,9 +10,8 @@ from module_utils._halibut.events import StreamData
 
 @pytest.mark.parametrize("kind", typing.get_args(events.Event), ids=lambda kind: kind.__name__)
 def test_events_are_frozen_values(kind):
-    assert dataclasses.is_dataclass(kind)
-    assert kind.__dataclass_params__.frozen
-    assert kind.__dataclass_params__.eq
+    assert kind.__setattr__ is not object.__setattr__
+    assert kind.__eq__ is not object.__eq__
     assert kind.__doc__
 
 
@@ -23,5 +21,5 @@ def test_stream_data_is_frozen_too():
     assert data != StreamData(b"abd")
     assert data == StreamData(memoryview(b"abc"))
     assert repr(data) == "StreamData(data=b'abc')"
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="data of a StreamData cannot be changed"):
         data.data = b"other"

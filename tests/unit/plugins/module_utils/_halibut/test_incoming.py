@@ -15,6 +15,10 @@ A, B = Guid(b"a" * 16), Guid(b"b" * 16)
 ENDPOINT = {"BaseUri": "https://localhost:10933/"}
 
 
+def request_decoder():
+    return RequestDecoder(TYPES, bson.Memory(b"endpoint"))
+
+
 def request(*streams: DataStream, endpoint=None) -> messages.Request:
     files = tuple(ScriptFile("f", stream) for stream in streams)
     return messages.Request("id", A, "S", "M", (StartScriptCommand("x", files=files),), endpoint)
@@ -31,7 +35,7 @@ def frame(name: Guid, data: bytes, length: int | None = None, trailer: int | Non
 
 def read(data: bytes, step: int = 1 << 30) -> tuple[bool, list, Buffer, MessageReader]:
     buffer = Buffer()
-    reader = MessageReader(buffer, RequestDecoder(TYPES))
+    reader = MessageReader(buffer, request_decoder())
     found: list = []
     done = False
     for pos in range(0, len(data), step):
@@ -122,7 +126,7 @@ def test_where_a_connection_ended():
 
 def test_one_reader_reads_message_after_message():
     buffer = Buffer()
-    reader = MessageReader(buffer, RequestDecoder(TYPES))
+    reader = MessageReader(buffer, request_decoder())
     for _unused in range(2):
         buffer.append(encoded(request(DataStream(A, 1))) + frame(A, b"x"))
         assert reader.read([])
@@ -134,7 +138,7 @@ def test_the_endpoint_is_judged_once(monkeypatch):
     judged = []
     original = messages._validate_endpoint
     monkeypatch.setattr(messages, "_validate_endpoint", lambda endpoint: (judged.append(endpoint), original(endpoint)))
-    decoder = RequestDecoder(TYPES)
+    decoder = request_decoder()
     for endpoint in (ENDPOINT, ENDPOINT, {**ENDPOINT, "Proxy": None}, ENDPOINT):
         decoder.decode(bson.encode(messages.request_document(request(endpoint=endpoint))))
     assert len(judged) == 3
@@ -145,11 +149,11 @@ def test_an_endpoint_in_another_case_is_judged_every_time():
     document["Message"]["ENDPOINT"] = {}
     del document["Message"]["endpoint"]
     with pytest.raises(RemoteProtocolError, match="BaseUri"):
-        RequestDecoder(TYPES).decode(bson.encode(document))
+        request_decoder().decode(bson.encode(document))
 
 
 def test_null_messages():
-    for decoder, reason in ((RequestDecoder(TYPES), "a request"), (ResponseDecoder(TYPES), "a response")):
+    for decoder, reason in ((request_decoder(), "a request"), (ResponseDecoder(TYPES), "a response")):
         with pytest.raises(RemoteProtocolError, match=reason):
             decoder.decode(bson.encode({"Message": None}))
 
@@ -157,6 +161,6 @@ def test_null_messages():
 def test_requests_may_have_fewer_elements_than_responses(monkeypatch):
     monkeypatch.setattr(incoming, "MAX_REQUEST_ELEMENTS", 5)
     with pytest.raises(RemoteProtocolError, match="too many elements"):
-        RequestDecoder(TYPES).decode(bson.encode(messages.request_document(request())))
+        request_decoder().decode(bson.encode(messages.request_document(request())))
     response = messages.Response("id", "result")
     assert ResponseDecoder(TYPES).decode(bson.encode(messages.response_document(response))) == response

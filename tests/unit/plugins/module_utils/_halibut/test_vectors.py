@@ -239,10 +239,7 @@ def test_service_ends_as_the_recorded_listener_did(conversation):
 def test_one_byte_at_a_time_changes_nothing(conversation):
     if tunnelled(conversation) or conversation.number == 41:
         return
-    if len(conversation.client) > 100_000:
-        sizes = (1, 7, 24, 1000, 16_384)
-    else:
-        sizes = (1,)
+    sizes = (1, 7, 24, 1000, 16_384) if len(conversation.client) > 100_000 else (1,)
     draw = random.Random(conversation.number)
 
     def cut():
