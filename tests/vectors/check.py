@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Check the recorded Halibut conversations in this folder (Python 3.9+, standard library only).
 
 For every conversation the two byte files are read again from scratch, and must agree with conversation.json:
@@ -54,10 +53,10 @@ def _decode_container(data, start, kind):
     if pos != end - 1:
         raise Mismatch(f"container at offset {start} has a wrong size")
     if kind is list:
-        if [name for name, _ in items] != [str(i) for i in range(len(items))]:
+        if [name for name, _unused in items] != [str(i) for i in range(len(items))]:
             raise Mismatch(f"array keys out of order at offset {start}")
-        return [value for _, value in items], end
-    if len({name for name, _ in items}) != len(items):
+        return [value for _unused, value in items], end
+    if len({name for name, _unused in items}) != len(items):
         raise Mismatch(f"a member occurs twice at offset {start}")
     return dict(items), end
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Play recorded Halibut conversations against a live agent, and compare its answers with the recorded ones.
 
     replay.py --host H --port P --cert client.pem --key client.key [--thumb SHA1] [-q] [CONVERSATION ...]
@@ -494,7 +493,7 @@ def replay(target, names):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=10933)
     parser.add_argument("--cert", required=True, help="PEM certificate that the agent trusts")
