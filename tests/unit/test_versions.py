@@ -1,0 +1,33 @@
+"""One version everywhere."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _only_match(pattern: str, file: str) -> str:
+    found = re.findall(pattern, (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) == 1, f"{file} should say its version once, as {pattern}"
+    return found[0]
+
+
+def test_agent_and_collection_have_the_same_version() -> None:
+    of_collection = _only_match(r"^version: (\S+)$", "galaxy.yml")
+    of_agent = _only_match(r'^(?:__version__|VERSION)(?:: \w+)? = "([^"]+)"$', "files/agent/tentacle_agent/_version.py")
+    assert of_agent == of_collection
+
+
+def test_release_summary_waits_for_the_next_version() -> None:
+    """The version in galaxy.yml is the next release: its summary is written, or it is released already."""
+    version = _only_match(r"^version: (\S+)$", "galaxy.yml")
+    fragment = ROOT / "changelogs" / "fragments" / f"{version}.yml"
+    released = (ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8")
+    assert fragment.exists() or re.search(rf"^  {re.escape(version)}:", released, re.MULTILINE)
+
+
+def test_supported_ansible_is_the_same_in_meta_and_readme() -> None:
+    floor = _only_match(r"^requires_ansible: ['\"]?>=([\d.]+?)(?:\.0)?['\"]?$", "meta/runtime.yml")
+    assert f"ansible-core {floor}" in (ROOT / "README.md").read_text(encoding="utf-8")
