@@ -187,12 +187,19 @@ def run(steps: Sequence[Step], quiet: bool) -> list[Outcome]:
 def run_in_two_lanes(first: Sequence[Step], second: Sequence[Step]) -> list[Outcome]:
     """Both at the same time, each in its order; much of what we run waits, and machines have two cores."""
     beside: list[Outcome] = []
-    lane = threading.Thread(target=lambda: beside.extend(run(second, quiet=True)))
-    lane.start()
+    finished = threading.Event()  # a Thread.join that a signal interrupts forgets the thread
+
+    def second_lane() -> None:
+        try:
+            beside.extend(run(second, quiet=True))
+        finally:
+            finished.set()
+
+    threading.Thread(target=second_lane).start()
     try:
         outcomes = run(first, quiet=True)
-        while lane.is_alive():
-            lane.join(1)
+        while not finished.wait(1):
+            pass
     except BaseException:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # a second one must not stop the tidying
@@ -200,7 +207,7 @@ def run_in_two_lanes(first: Sequence[Step], second: Sequence[Step]) -> list[Outc
         for process in list(_running):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        lane.join(60)  # a step's last commands (removing hosts) still run
+        finished.wait(60)  # a step's last commands (removing hosts) still run
         raise
     return outcomes + beside
 
