@@ -114,6 +114,7 @@ class Runtime:
         self._seen = self._stamps()
         self._say_trust()
         gc.freeze()  # what is there now stays: collections need not look at it
+        gc.enable()
         self._listen()
 
     def _load_identity(self) -> tls.ServerContext:

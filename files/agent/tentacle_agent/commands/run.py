@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ SHORTEST_WAIT = 20  # milliseconds; the original ignores shorter ones
 
 def execute(options: Values, context: Context) -> int:
     """Run the agent; returns its exit code when SIGINT or SIGTERM has ended it."""
+    gc.disable()  # what is made on the way is not garbage; the runtime switches it on again
     from ..runtime import Runtime  # brings TLS, which no other verb needs
 
     record = context.select(options)
