@@ -73,6 +73,12 @@ class Guid(bytes):
         return str(self.uuid)
 
 
+class Encoded(bytes):
+    """An object that is encoded already: the bytes of its document, which are copied as they are."""
+
+    __slots__ = ()
+
+
 class Memory:
     """Remembers the last object under one name of a message, so that equal bytes need not be decoded again.
 
@@ -164,6 +170,8 @@ def _encode_element(name: bytes, value: Any, depth: int) -> bytes:
         return b"\x05%b\0%b\0%b" % (name, _INT32.pack(len(value)), value)
     if kind is float:
         return b"\x01%b\0%b" % (name, _DOUBLE.pack(value))
+    if kind is Encoded:
+        return b"\x03%b\0%b" % (name, value)
     if isinstance(value, int):  # an enumeration
         return _encode_element(name, int(value), depth)
     if isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from . import slots
-from .bson import Guid, Int64
+from .bson import Encoded, Guid, Int64, encode
 from .slots import Members
 from .values import value
 
@@ -33,7 +33,7 @@ class Contract:
     def from_document(cls, value: Any) -> Any:
         raise NotImplementedError
 
-    def to_document(self, as_slot: bool = False) -> dict[str, Any]:
+    def to_document(self, as_slot: bool = False) -> Any:
         document = self._members()
         return {slots.TYPE: self.TYPE_NAME, **document} if as_slot else document
 
@@ -42,6 +42,16 @@ class Contract:
 
     def streams(self) -> tuple[DataStream, ...]:
         return ()
+
+
+class Prepared(Contract):
+    """A parameter or result that is always the same, and therefore encoded once. Raises LocalProtocolError."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._encoded = Encoded(encode(contract.to_document(as_slot=True)))
+
+    def to_document(self, as_slot: bool = False) -> Encoded:
+        return self._encoded
 
 
 @value(frozen=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from module_utils._halibut.contracts import CapabilitiesResponseV2
+from module_utils._halibut.objects import Prepared
 
 from ..dispatch import Context, Method
 
-ANSWER = CapabilitiesResponseV2(("IScriptService", "IFileTransferService", "IScriptServiceV2"))
+ANSWER = Prepared(CapabilitiesResponseV2(("IScriptService", "IFileTransferService", "IScriptServiceV2")))
 
 
-def get_capabilities(context: Context) -> CapabilitiesResponseV2:
+def get_capabilities(context: Context) -> Prepared:
     """The three names in the original's order. A constant that cannot fail: an error here makes clients fall back to
     the old script service for ten minutes (docs/protocol/tentacle-services.md §4.3)."""
     return ANSWER

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils._halibut import messages
+from module_utils._halibut import bson, messages
 from module_utils._halibut.bson import Date, Guid, Int64
 from module_utils._halibut.contracts import (
     TYPES,
@@ -14,6 +14,7 @@ from module_utils._halibut.contracts import (
 )
 from module_utils._halibut.errors import LocalProtocolError, RemoteProtocolError
 from module_utils._halibut.messages import Request, Response, ServerError, read_request, read_response
+from module_utils._halibut.objects import Prepared
 
 GUID = Guid(bytes(range(16)))
 ENDPOINT = {
@@ -193,3 +194,11 @@ def test_objects_in_slots_begin_with_their_type(value):
     document = messages.write_slot(value)
     assert next(iter(document)) == "$type"
     assert messages.read_slot(document, TYPES) == value
+
+
+def test_a_prepared_result_is_written_as_the_object_itself():
+    answer = CapabilitiesResponseV2(("IScriptService", "IFileTransferService"))
+    written = [bson.encode(messages.response_document(Response("1", result))) for result in (answer, Prepared(answer))]
+    assert written[0] == written[1]
+    assert messages.streams_of(Response("1", Prepared(answer))) == ()
+    assert messages.read_response(bson.decode(written[1]), TYPES) == Response("1", answer)
