@@ -77,14 +77,12 @@ class DailyFile:
         self.path = os.path.join(directory, name + ".txt")
         self._stem = os.path.join(directory, name)
         self._lock = threading.Lock()
-        self._descriptor = -1
-        self._day = 0
         os.makedirs(directory, mode=0o750, exist_ok=True)
-        self._open()
-
-    def _open(self) -> None:
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._descriptor = self._open()
         self._day = day_of(os.fstat(self._descriptor).st_mtime)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def write(self, text: str, now: float) -> None:
         """Append whole lines; a single write, so that lines of several threads do not mix. Raises OSError."""
@@ -102,13 +100,11 @@ class DailyFile:
                     os.replace(older, f"{self._stem}.{number + 1}.txt")
             if os.path.exists(self.path):
                 os.replace(self.path, f"{self._stem}.0.txt")
-            before = self._descriptor
-            self._open()
+            fresh = self._open()
+            # Other threads may be about to write: the number of the descriptor stays, another file stands behind it.
+            os.dup2(fresh, self._descriptor, inheritable=False)
+            os.close(fresh)
             self._day = day_of(now)
-            # Writers may still hold the old descriptor's number: the new file takes it over instead.
-            os.dup2(self._descriptor, before, inheritable=False)
-            os.close(self._descriptor)
-            self._descriptor = before
 
     def close(self) -> None:
         """Close the file."""
