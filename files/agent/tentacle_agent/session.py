@@ -251,7 +251,7 @@ class Session:
                     return Step.CLOSE
             if self._ending:
                 return Step.CLOSE
-            if not events:
+            if not events or connection.exhausted:
                 self._receive()
 
     def _receive(self) -> None:

@@ -112,6 +112,11 @@ class Connection:
             return State.STREAMS
         return self._state
 
+    @property
+    def exhausted(self) -> bool:
+        """True when every received byte is used and more may come: `events` would return nothing."""
+        return not (self._buffer or self._eof or self._error)
+
     # Receiving
 
     def receive_data(self, data: bytes) -> None:

@@ -574,3 +574,27 @@ def test_any_conversation_in_any_pieces(calls, size, content):
 
 def test_events_module_is_complete():
     assert {type(event) for event in EVERYTHING} == set(events.Sent.__args__)
+
+
+def test_exhausted_means_that_no_event_is_left_and_more_may_come():
+    service = Connection(Role.SERVICE)
+    assert service.exhausted
+    service.receive_data(b"MX\r\n\r\nMX-CLIENT")
+    assert not service.exhausted
+    assert service.events() == [PrefaceReceived(b"MX")]
+    assert not service.exhausted  # the identity waits for our decision
+    service.send(Accept())
+    assert service.events() == []
+    assert not service.exhausted  # half a line
+    service.receive_data(b" 1.0\r\n\r\n")
+    assert service.events() == [PeerIdentified("MX-CLIENT", "1.0")]
+    assert service.exhausted
+    service.receive_eof()
+    assert not service.exhausted
+    assert service.events() == [PeerClosed()]
+    broken = Connection(Role.SERVICE)
+    broken.receive_data(b"M")
+    broken.receive_eof()
+    with pytest.raises(RemoteProtocolError):
+        broken.events()
+    assert not broken.exhausted
