@@ -43,9 +43,15 @@ def write_atomically(
 
     ``mode``, ``owner`` and ``group`` left out keep those of the file that is there; a new file gets 0644 and the
     writer's account. A symbolic link is followed, so that the link stays and its target changes.
-    Raises StorageError; the old file is then untouched and nothing else is left behind.
+    Raises StorageError; the old file is then untouched and nothing else is left behind. A device, pipe or directory is
+    refused: it would be replaced, not written to.
     """
     target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise StorageError(
+            f"The file {path} could not be written: it is a device, a pipe or a directory, and an ordinary file was "
+            "expected. Nothing was changed. Name another file."
+        )
     wanted_mode, uid, gid = _attributes_for(target, mode, owner, group)
     aside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.new")
     try:

@@ -141,3 +141,14 @@ def test_a_lock_is_held_against_other_processes_and_leaves_nothing(tmp_path: pat
     finally:
         release.set()
         holder.join(30)
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        before = os.stat(path)
+        with pytest.raises(StorageError, match="a device, a pipe or a directory"):
+            files.write_atomically(str(path), b"x")
+        assert os.stat(path).st_ino == before.st_ino
+    assert os.listdir(tmp_path) == ["pipe"]
