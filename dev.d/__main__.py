@@ -20,6 +20,7 @@ VERBS = (
     "unit",
     "vectors",
     "e2e",
+    "faults",
     "sanity",
     "docs",
     "galaxy",

@@ -11,7 +11,10 @@ import time
 import environments
 import steps
 
-PARTS = ("lint", "types", "unit", "vectors", "e2e", "docs", "sanity", "galaxy", "integration", "molecule", "demo")
+PARTS = (
+    *("lint", "types", "unit", "vectors", "e2e", "faults"),
+    *("docs", "sanity", "galaxy", "integration", "molecule", "demo"),
+)
 
 # These run beside the others.
 BESIDE = ("unit agent", "sanity", "molecule")

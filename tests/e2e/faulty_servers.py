@@ -16,10 +16,10 @@ Handler = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def server(handler: Handler, address: str = "127.0.0.1") -> Iterator[int]:
+def server(handler: Handler, address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Serve each connection with `handler` in a thread of its own; yields the port. Ended with all its connections."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.create_server((address, 0), family=family)
+    listener = socket.create_server((address, port), family=family)
     connections: list[socket.socket] = []
 
     def serve(connection: socket.socket) -> None:

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make faults for real, let the diagnosis name them, and compare: `./dev faults [--json FILE] [--jobs N] [NAME...]`.
+
+Each fault has namespaces of its own, so that many run at once. A name may be the beginning of several. Exit status 0
+only if every fault that was made has been named right; with CI=true a fault that was skipped counts as wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "e2e"), os.environ["ANSIBLE_COLLECTIONS_PATH"], str(HERE.parents[1] / "plugins")]
+os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"
+
+import catalogue  # noqa: F401 (fills the list)
+from agent_process import make_identity
+from diagnosis import diagnose
+from entry import FAULTS, Fault
+from matrix import Outcome, closing, table
+from namespaces import Apart, unavailable
+from stage import Identities, Stage
+
+SECONDS = 60.0  # for one fault, at most
+JOBS = 8  # most of them wait most of the time
+
+
+def perform(fault: Fault, identities: Identities, scratch: pathlib.Path) -> dict[str, Any]:
+    """Make one fault and have it named. Runs apart."""
+    stage = Stage(scratch, identities)
+    changes = fault.make(stage) or {}
+    began = time.monotonic()
+    return {"result": diagnose(stage, changes), "seconds": time.monotonic() - began}
+
+
+def chosen(names: Sequence[str]) -> list[Fault]:
+    """The faults that names stand for; SystemExit for a name that is none."""
+    for name in names:
+        if not any(known.startswith(name) for known in FAULTS):
+            sys.exit(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
+    return [fault for fault in FAULTS.values() if not names or fault.name.startswith(tuple(names))]
+
+
+def run_all(faults: Sequence[Fault], identities: Identities, scratch: pathlib.Path, jobs: int) -> list[Outcome]:
+    """Make all of them, some at a time, and print each as it ends; the outcomes in the order of the list."""
+    waiting = list(faults)
+    outcomes: dict[str, Outcome] = {}
+    running: dict[int, tuple[Fault, Apart, float]] = {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            fault = waiting.pop(0)
+            absent = fault.missing()
+            if absent:
+                outcomes[fault.name] = _say(Outcome(fault.name, fault.cause, skipped=f"no {', '.join(absent)} here"))
+                continue
+            place = scratch / fault.name
+            place.mkdir()
+            apart = Apart(functools.partial(perform, fault, identities, place), scratch)
+            running[apart.pid] = (fault, apart, time.monotonic())
+        ended, _status = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
+        if ended in running:
+            fault, apart, _began = running.pop(ended)
+            outcomes[fault.name] = _say(_judge(fault, apart))
+        elif not ended:
+            for _fault, apart, began in running.values():
+                if time.monotonic() - began > SECONDS:
+                    apart.end()
+            time.sleep(0.02)
+    return [outcomes[fault.name] for fault in faults]
+
+
+def _judge(fault: Fault, apart: Apart) -> Outcome:
+    try:
+        answer = apart.result()
+    except RuntimeError as error:
+        return Outcome(fault.name, fault.cause, evidence=str(error), wrong=["the fault could not be made and checked"])
+    result = answer["result"]
+    if "cause" not in result:
+        return Outcome(fault.name, fault.cause, evidence=str(result), wrong=["the module gave no diagnosis"])
+    return Outcome(
+        fault.name,
+        fault.cause,
+        reported=result["cause"],
+        side=result["side"],
+        seconds=answer["seconds"],
+        evidence=result["evidence"],
+        wrong=fault.complaints(result),
+        result=result,
+    )
+
+
+def _say(outcome: Outcome) -> Outcome:
+    print(outcome.lines(), flush=True)
+    return outcome
+
+
+def made_identities(scratch: pathlib.Path) -> Identities:
+    """Certificates for everybody."""
+    return Identities(
+        server=make_identity(scratch / "server.pem"),
+        stranger=make_identity(scratch / "stranger.pem", "Stranger"),
+        agent=make_identity(scratch / "agent.pem", "Octopus Tentacle"),
+        other=make_identity(scratch / "other.pem", "Octopus Tentacle"),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--jobs", type=int, default=JOBS)
+    arguments = parser.parse_args()
+    faults = chosen(arguments.names)
+    with contextlib.ExitStack() as stack:
+        scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
+        why_not = unavailable()
+        if why_not:
+            outcomes = [_say(Outcome(fault.name, fault.cause, skipped=why_not)) for fault in faults]
+        else:
+            outcomes = run_all(faults, made_identities(scratch), scratch, arguments.jobs)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([dataclasses.asdict(one) for one in outcomes], indent=1), encoding="utf-8")
+    print(f"\n{table(outcomes)}\n\n{closing(outcomes)}")
+    in_ci = os.environ.get("CI", "").lower() == "true"
+    return int(any(one.wrong or (one.skipped and in_ci) for one in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

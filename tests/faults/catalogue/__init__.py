@@ -1,0 +1,8 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault there is; importing this fills `entry.FAULTS`."""
+
+from __future__ import annotations
+
+from . import network, services, trust  # noqa: F401
