@@ -26,7 +26,6 @@ _APT_PACKAGES = {  # commands whose package has another name
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "systemd-nspawn": "systemd-container",
-    "zstd": "zstd",
 }
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Real systemd hosts for the scenarios, without a container engine: an overlay copy of a base tree, a network
-# namespace of its own on a bridge, and systemd-nspawn --boot.  Needs root, mmdebstrap, systemd-container, zstd, iproute2.
+# namespace of its own on a bridge, and systemd-nspawn --boot.  Needs root, mmdebstrap, systemd-container, iproute2.
 #
-#   hosts.sh build SUITE [PACKAGE...]   make (or unpack) the base of bullseye, bookworm or trixie
+#   hosts.sh build SUITE...             make the bases of bullseye (Debian 11), bookworm (12), trixie (13), once each
 #   hosts.sh net-up                     bridge 10.77.0.1 / fd77::1 in a namespace without any way out
 #   hosts.sh up NAME NUMBER [SUITE]     boot NAME at 10.77.0.NUMBER / fd77::NUMBER (as written: 31 is fd77::31)
 #   hosts.sh wait NAME...               until systemd says running (or degraded: then the failed units are named)
@@ -12,7 +12,8 @@
 #   hosts.sh ps | key | lan             what runs; path of the ssh key; name of the bridge's namespace
 #
 # HOSTS_DIR (default /var/tmp/tentacle-hosts) holds bases and running hosts; HOSTS_PREFIX (default tt) names namespaces
-# and control groups.  Two runs at once on one machine set both.
+# and control groups.  Two runs at once on one machine differ in the prefix and share the bases: one builds, the other
+# waits.  A base's name says which packages it was made of, so that another list of packages makes another base.
 set -eu
 
 directory=${HOSTS_DIR:-/var/tmp/tentacle-hosts}
@@ -26,6 +27,9 @@ ipv6=fd77::
 # the scenarios look with.
 packages=(systemd systemd-sysv dbus python3 openssh-server sudo ca-certificates python3-apt python3-cryptography python3-openssl
   iproute2 iputils-ping procps curl openssl less kmod nftables iptables ipset ufw firewalld netcat-openbsd)
+# Packages that lie in /var/cache/packages of a host, for scenarios that install them there (without any network):
+# ufw breaks iptables-persistent.
+carried=(netfilter-persistent iptables-persistent)
 
 say() { echo "hosts.sh: $*" >&2; }
 
@@ -41,7 +45,7 @@ need() {
   local command missing=()
   for command; do command -v "$command" >/dev/null || missing+=("$command"); done
   [ ${#missing[@]} = 0 ] && return 0
-  say "missing: ${missing[*]}. Install with: apt-get install mmdebstrap systemd-container zstd iproute2 openssh-client"
+  say "missing: ${missing[*]}. Install with: apt-get install mmdebstrap systemd-container iproute2 openssh-client"
   return 1
 }
 
@@ -57,7 +61,8 @@ net_up() {
 }
 
 up() {
-  local name=$1 number=$2 base=$directory/base-${3:-bookworm} host=$running/$1 namespace=$prefix-$1 veth=$prefix-v$2 group
+  local name=$1 number=$2 base host=$running/$1 namespace=$prefix-$1 veth=$prefix-v$2 group
+  base=$(base_of "${3:-bookworm}")
   if [ -n "$(leader "$name" || true)" ]; then say "$name is up already"; return 0; fi
   [ -d "$base" ] || { say "no base ${3:-bookworm} yet: run 'hosts.sh build ${3:-bookworm}'"; return 1; }
   down "$name" # what an aborted run left
@@ -151,36 +156,45 @@ sources() {
   echo "deb $(grep security <<<"$uris" | head -1) $suite-security main"
 }
 
+# Where the base of a suite lies.  Counts: what it is made of, and how it is settled.
+base_of() {
+  echo "$directory/base-$1-$( (echo "$1 ${packages[*]} ${carried[*]}"; declare -f settle) | sha256sum | cut -c1-12)"
+}
+
 build() {
-  local suite=$1 base=$directory/base-$1 key archive lines=() unit
-  shift
-  need mmdebstrap zstd systemd-nspawn ip ssh-keygen
+  local suite
+  need mmdebstrap systemd-nspawn ip ssh-keygen flock
   mkdir -p "$directory"
-  [ -f "$directory/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$directory/id_ed25519"
-  key=$(echo "$suite ${packages[*]} $*" | sha256sum | cut -c1-12)
-  if [ -d "$base" ]; then
-    [ "$(cat "$base.key" 2>/dev/null)" != "$key" ] || return 0
-    say "$suite's list of packages changed: building again"
-    rm -rf --one-file-system "$base"
-  fi
-  archive=$directory/base-$suite-$key.tar.zst
+  (
+    flock 9
+    [ -f "$directory/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$directory/id_ed25519"
+  ) 9>"$directory/.key.lock"
+  for suite; do
+    (
+      flock 9 # another run may be building it
+      build_alone "$suite"
+    ) 9>"$directory/.build-$suite.lock"
+  done
+}
+
+build_alone() {
+  local suite=$1 base lines=()
+  base=$(base_of "$suite")
+  [ ! -d "$base" ] || return 0
+  say "building $suite (about a minute)"
   rm -rf --one-file-system "$base.new"
   mkdir -p "$base.new"
-  if [ -f "$archive" ]; then
-    tar --zstd --numeric-owner --xattrs -C "$base.new" -xf "$archive"
-  else
-    say "building $suite (about a minute)"
-    mapfile -t lines < <(sources "$suite")
-    [ ${#lines[@]} = 2 ] || return 1
-    mmdebstrap --quiet --mode=root --variant=minbase --include="$(tr ' ' , <<<"${packages[*]} $*" | sed 's/,$//')" \
-      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-      --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$base.new" "${lines[@]}"
-    tar --zstd --numeric-owner --xattrs -C "$base.new" -cf "$archive.new" .
-    mv "$archive.new" "$archive"
-  fi
+  mapfile -t lines < <(sources "$suite")
+  [ ${#lines[@]} = 2 ] || return 1
+  # shellcheck disable=SC2016  # mmdebstrap's shell expands
+  mmdebstrap --quiet --mode=root --variant=minbase --include="$(tr ' ' , <<<"${packages[*]}")" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='mkdir -p "$1/var/cache/packages"' \
+    --customize-hook="cd \"\$1/var/cache/packages\" && APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq download ${carried[*]}" \
+    "$suite" "$base.new" "${lines[@]}" 2> >(grep -v 'unsandboxed as root' >&2)
   settle "$base.new"
   mv "$base.new" "$base"
-  echo "$key" >"$base.key"
 }
 
 # What makes a bare system a test host: our key, a user with sudo, no firewall and no timers of its own.

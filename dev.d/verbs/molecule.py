@@ -13,7 +13,7 @@ import environments
 import machine
 import steps
 
-COMMANDS = ("mmdebstrap", "systemd-nspawn", "zstd", "ip", "ssh", "nsenter", "pgrep")
+COMMANDS = ("mmdebstrap", "systemd-nspawn", "flock", "ip", "ssh", "nsenter", "pgrep")
 
 
 def parts(arguments: list[str]) -> list[steps.Step]:
@@ -35,7 +35,6 @@ def _scenario(name: str, keep: bool) -> Callable[[steps.Run], None]:
         variables = environment.variables(NO_COLOR="1", ANSIBLE_NOCOLOR="1", MOLECULE_GLOB="molecule/*/molecule.yml")
         del variables["ANSIBLE_CONFIG"]
         hosts = ["bash", "molecule/hosts.sh"]
-        log.call([*hosts, "build", "bookworm"])
         log.call([*hosts, "sweep"])
         log.call([*hosts, "net-up"])
         try:
