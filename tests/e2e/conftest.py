@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from agent_process import AgentProcess, Identity, make_identity
+from script_client import Open, Scripts
 from wire_client import WireClient
 
 
@@ -64,3 +66,29 @@ def connect(server_identity: Identity) -> Iterator[Callable[..., WireClient]]:
     yield open_one
     for client in opened:
         client.close()
+
+
+@pytest.fixture
+def another(agent: AgentProcess, connect: Callable[..., WireClient]) -> Iterator[Open]:
+    """Opens further connections whose tickets belong to the same test; their scripts are ended with it."""
+    prefix = os.urandom(4).hex()
+    opened: list[Scripts] = []
+
+    def open_one() -> Scripts:
+        scripts = Scripts(connect(agent))
+        scripts.prefix = prefix
+        opened.append(scripts)
+        return scripts
+
+    yield open_one
+    last = Scripts(connect(agent))
+    last.prefix = prefix
+    for ticket in {ticket for scripts in opened for ticket in scripts.started}:
+        last.cancel(ticket)
+        last.until(ticket)
+        last.complete(ticket)
+
+
+@pytest.fixture
+def scripts(another: Open) -> Scripts:
+    return another()

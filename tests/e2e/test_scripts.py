@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pathlib
 import re
 import shutil
-import signal
 import stat
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from agent_process import AgentProcess
+from script_client import PATIENCE, TARGET_INVOCATION, Open, Scripts, lines
 from wire_client import WireClient
 
 from module_utils._halibut.bson import Guid
 from module_utils._halibut.contracts import (
     CancelScriptCommand,
-    CancelScriptCommandV2,
     CompleteScriptCommand,
-    CompleteScriptCommandV2,
     DataStream,
     ScriptFile,
     ScriptStatusRequest,
@@ -37,115 +32,6 @@ from module_utils._halibut.contracts import (
     StartScriptCommand,
     StartScriptCommandV2,
 )
-from module_utils._halibut.timespan import TimeSpan
-
-PATIENCE = 20.0
-TARGET_INVOCATION = "System.Reflection.TargetInvocationException: Exception has been thrown by the target of an "
-
-
-class Scripts:
-    """Calls of the script services over one connection; tickets are made unique, so that tests share an agent."""
-
-    def __init__(self, client: WireClient) -> None:
-        self.client = client
-        self.prefix = os.urandom(4).hex()
-        self.started: list[str] = []
-
-    def name(self, ticket: str) -> str:
-        return f"{self.prefix}-{ticket}"
-
-    def call(self, service: str, method: str, *params: Any, payloads: dict[bytes, bytes] | None = None) -> Any:
-        response = self.client.call(service, method, *params, payloads=payloads)
-        assert response.error is None, response.error
-        return response.result
-
-    def start(self, ticket: str, body: str, wait: float | None = PATIENCE, **fields: Any) -> Any:
-        self.started.append(ticket)
-        payloads, files = self.sent(fields.pop("files", {}), fields.pop("password", None))
-        command = StartScriptCommandV2(
-            ScriptTicket(self.name(ticket)), body, files=files,
-            duration_to_wait=None if wait is None else TimeSpan.from_seconds(wait),
-            **{"task_id": "ServerTasks-1", "mutex_name": self.prefix, **fields},
-        )
-        return self.call("IScriptServiceV2", "StartScript", command, payloads=payloads)
-
-    def sent(self, files: dict[str, bytes], password: str | None) -> tuple[dict[bytes, bytes], tuple[ScriptFile, ...]]:
-        streams = {name: DataStream(Guid(os.urandom(16)), len(data)) for name, data in files.items()}
-        payloads: dict[bytes, bytes] = {streams[name].id: data for name, data in files.items()}
-        return payloads, tuple(ScriptFile(name, stream, password) for name, stream in streams.items())
-
-    def status(self, ticket: str, after: int = 0) -> Any:
-        request = ScriptStatusRequestV2(ScriptTicket(self.name(ticket)), after)
-        return self.call("IScriptServiceV2", "GetStatus", request)
-
-    def cancel(self, ticket: str) -> Any:
-        return self.call("IScriptServiceV2", "CancelScript", CancelScriptCommandV2(ScriptTicket(self.name(ticket)), 0))
-
-    def complete(self, ticket: str) -> None:
-        ticket = self.name(ticket)
-        assert self.call("IScriptServiceV2", "CompleteScript", CompleteScriptCommandV2(ScriptTicket(ticket))) is None
-
-    def until(self, ticket: str, holds: Callable[[Any], bool] = lambda status: bool(status.state == 2)) -> Any:
-        limit = time.monotonic() + PATIENCE
-        while not holds(status := self.status(ticket)):
-            assert time.monotonic() < limit, status
-            time.sleep(0.02)
-        return status
-
-
-Open = Callable[[], Scripts]
-
-
-@pytest.fixture
-def another(agent: AgentProcess, connect: Callable[..., WireClient]) -> Iterator[Open]:
-    """Opens further connections whose tickets belong to the same test; their scripts are ended with it."""
-    prefix = os.urandom(4).hex()
-    opened: list[Scripts] = []
-
-    def open_one() -> Scripts:
-        scripts = Scripts(connect(agent))
-        scripts.prefix = prefix
-        opened.append(scripts)
-        return scripts
-
-    yield open_one
-    last = Scripts(connect(agent))
-    last.prefix = prefix
-    for ticket in {ticket for scripts in opened for ticket in scripts.started}:
-        last.cancel(ticket)
-        last.until(ticket)
-        last.complete(ticket)
-
-
-@pytest.fixture
-def scripts(another: Open) -> Scripts:
-    return another()
-
-
-def lines(status: Any, *sources: int) -> list[str]:
-    """What the script wrote itself."""
-    found = [line.text for line in status.logs if line.source in (sources or (0, 1))]
-    return found[3:] if found[:1] == ["##octopus[stdout-verbose]"] else found
-
-
-def seen(text: str) -> Callable[[Any], bool]:
-    return lambda status: any(text in line.text for line in status.logs)
-
-
-def alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def dies(pid: int) -> bool:
-    limit = time.monotonic() + 5
-    while alive(pid) and time.monotonic() < limit:
-        time.sleep(0.02)
-    return not alive(pid)
-
 
 # Round trips
 
@@ -334,146 +220,3 @@ def test_file_names_that_lead_out(agent: AgentProcess, scripts: Scripts) -> None
     assert "Name" in (response.error.message or "")
     assert not (agent.home / "Work" / "escape").exists()
     assert scripts.start("t", "echo retried").exit_code == 0
-
-
-# Isolation
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "other_name", "waits"),
-    [(0, 0, False, False), (0, 1, False, True), (1, 0, False, True), (1, 1, False, True), (1, 1, True, False)],
-)
-def test_who_waits_for_whom(scripts: Scripts, first: int, second: int, other_name: bool, waits: bool) -> None:
-    scripts.start("a", "sleep 60", wait=None, isolation=first, task_id="ServerTasks-7")
-    scripts.until("a", lambda status: bool(status.state == 1))
-    name = scripts.prefix.upper() + "X" if other_name else scripts.prefix
-    answer = scripts.start("b", "true", wait=0.5 if waits else PATIENCE, isolation=second, mutex_name=name)
-    assert answer.state == (0 if waits else 2)
-    if waits:
-        assert seen("##octopus[stdout-wait]")(answer)
-        assert seen("[ServerTasks-7](~/app#/tasks/ServerTasks-7)")(answer)
-        scripts.cancel("a")
-        assert scripts.until("b").exit_code == 0
-
-
-def test_waiting_can_be_cancelled_and_time_out(scripts: Scripts) -> None:
-    scripts.start("a", "sleep 60", wait=None, isolation=1)
-    scripts.until("a", lambda status: bool(status.state == 1))
-    scripts.start("b", "true", wait=None)
-    scripts.start("c", "true", wait=None, mutex_timeout=TimeSpan.from_seconds(0.5))
-    scripts.cancel("b")
-    for ticket, code, text in (("b", -43, "Script execution canceled."), ("c", -44, "Script execution timed out.")):
-        done = scripts.until(ticket)
-        assert (done.exit_code, lines(done)[-1]) == (code, text)
-
-
-def test_waiting_starts_do_not_keep_other_calls(another: Open) -> None:
-    first = another()
-    first.start("a", "sleep 60", wait=None, isolation=1)
-    first.until("a", lambda status: bool(status.state == 1))
-    clients = [another() for _unused in range(60)]
-    pool = ThreadPoolExecutor(60)
-    waiting = [pool.submit(client.start, f"w{number}", "true", 30) for number, client in enumerate(clients)]
-    time.sleep(0.5)
-    before = time.monotonic()
-    assert first.client.capabilities().error is None
-    assert first.start("free", "echo free", mutex_name=None).exit_code == 0
-    assert time.monotonic() - before < 5
-    first.cancel("a")
-    assert {future.result(PATIENCE).exit_code for future in waiting} == {0}
-    pool.shutdown()
-
-
-# Cancel
-
-
-def test_cancel_ends_the_tree_and_keeps_the_output(agent: AgentProcess, scripts: Scripts) -> None:
-    daemon_body = "(setsid sleep 63 >/dev/null 2>&1 & echo $!)"
-    body = f"trap '' TERM; setsid sleep 61 & echo $!; sleep 62 & echo $!; echo $$; {daemon_body}; sleep 60"
-    scripts.start("t", body, wait=None)
-    *inside, daemon = map(int, lines(scripts.until("t", lambda status: len(lines(status)) == 4)))
-    before = time.monotonic()
-    assert scripts.cancel("t").state in (1, 2)
-    scripts.cancel("t")
-    done = scripts.until("t")
-    assert time.monotonic() - before < 5
-    assert done.exit_code == -1
-    assert len(lines(done)) == 4
-    assert done.logs[-1].text.endswith("exited with code -1")
-    try:
-        assert all(dies(pid) for pid in inside)
-        assert alive(daemon)
-    finally:
-        os.kill(daemon, signal.SIGKILL)
-    assert scripts.cancel("t").exit_code == -1
-
-
-def test_cancel_ends_the_wait_of_start(another: Open) -> None:
-    first, second = another(), another()
-    answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(first.start("t", "echo begun; sleep 60", 60)))
-    thread.start()
-    second.until("t", seen("begun"))
-    second.cancel("t")
-    thread.join(10)
-    assert [(answer.state, answer.exit_code) for answer in answers] == [(2, -1)]
-
-
-def test_a_child_that_keeps_the_pipes_keeps_the_script_running(scripts: Scripts) -> None:
-    assert scripts.start("t", "(sleep 0.8; echo late) & exit 4", wait=0.2).state == 1
-    done = scripts.until("t")
-    assert (done.exit_code, lines(done)) == (4, ["late"])
-
-
-# Restart
-
-
-def test_what_is_known_after_a_restart(
-    start_agent: Callable[..., AgentProcess], connect: Callable[..., WireClient], tmp_path: pathlib.Path
-) -> None:
-    agent = start_agent(drain_seconds=0)
-    before = Scripts(connect(agent))
-    finished = before.start("finished", "echo result; exit 5", task_id="T")
-    before.start("running", f"echo begun; sleep 1.5; echo x >{tmp_path}/proof", wait=None, isolation=1)
-    before.until("running", seen("begun"))
-    before.start("waiting", "echo stored", wait=None, isolation=1)
-    before.start("asked", "echo never", wait=None, isolation=1)
-    agent.kill()
-    agent.start()
-    after = Scripts(connect(agent))
-    after.prefix = before.prefix
-    assert after.status("FINISHED") == type(finished)(ScriptTicket(after.name("FINISHED")), finished.logs, 8, 2, 5)
-    for answer in (after.start("running", "echo again"), after.status("running")):
-        assert (answer.state, answer.exit_code, lines(answer)) == (2, -46, ["begun"])
-    assert after.status("asked").exit_code == -46
-    assert after.start("asked", "echo never").exit_code == -46
-    assert lines(after.start("waiting", "echo sent"))[-1] == "stored"
-    limit = time.monotonic() + 10
-    while not (tmp_path / "proof").exists() and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert (tmp_path / "proof").exists()
-
-
-def test_stopping_waits_for_running_scripts(
-    start_agent: Callable[..., AgentProcess], connect: Callable[..., WireClient]
-) -> None:
-    agent = start_agent(drain_seconds=20)
-    scripts, other = Scripts(connect(agent)), Scripts(connect(agent))
-    other.client.capabilities()
-    scripts.start("t", "echo begun; sleep 1; echo ended", wait=None)
-    scripts.until("t", seen("begun"))
-    agent.signal(signal.SIGTERM)
-    agent.wait_for_log("The agent stops")
-    response = other.client.call("IScriptServiceV2", "StartScript", StartScriptCommandV2(ScriptTicket("late"), "true"))
-    assert response.error is not None
-    assert "The Tentacle service is shutting down" in (response.error.message or "")
-    assert scripts.status("t").state == 1
-    limit = time.monotonic() + PATIENCE
-    while agent.running() and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert agent.stop() == 0
-    agent.start()
-    after = Scripts(connect(agent))
-    after.prefix = scripts.prefix
-    done = after.status("t")
-    assert (done.state, done.exit_code, lines(done)) == (2, 0, ["begun", "ended"])

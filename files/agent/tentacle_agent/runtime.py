@@ -37,6 +37,7 @@ from .listener import Listener
 from .services.capabilities import CapabilitiesService
 from .services.file_transfer import FileTransferService
 from .services.script import build_script_services
+from .services.script.workspace_cleaner import WorkspaceCleaner
 from .session import Shared
 from .trust import Trust
 
@@ -101,6 +102,7 @@ class Runtime:
         context = self._load_identity()
         home = configuration.home_directory
         self._scripts = build_script_services(home, self._build_environment(context))
+        self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
         services: dict[str, Any] = {
             CapabilitiesService.NAME: CapabilitiesService(),
             FileTransferService.NAME: FileTransferService(home),
@@ -181,6 +183,7 @@ class Runtime:
             self._read_again()
         self._shared.audit.flush()
         now = time.monotonic()
+        self._cleaner.look(now)
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_SECONDS
             touch(os.path.join(self._configuration.home_directory, HEARTBEAT_NAME))

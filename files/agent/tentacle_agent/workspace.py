@@ -81,6 +81,15 @@ class Workspace:
             raise WorkspaceError(f"The script file {name[:80]!r} leads through a link out of the workspace.")
         os.replace(source, target)
 
+    def last_written(self) -> float | None:
+        """When the log, or before there is one the script, was last written (seconds since 1970); None without both."""
+        for path in (self.log_path, self.bootstrap_path):
+            try:
+                return os.lstat(path).st_mtime
+            except OSError:
+                continue
+        return None
+
     def delete(self) -> None:
         """Remove the directory with all that is in it, patiently; what cannot be removed stays, without an error."""
         for attempt in range(_DELETE_ATTEMPTS):
@@ -127,6 +136,11 @@ class WorkspaceStore:
         if not os.path.lexists(workspace.path):
             with self._lock:
                 self._known().pop(fold(workspace.ticket), None)
+
+    def existing(self) -> list[Workspace]:
+        """The workspaces that are on the disk now."""
+        names = [name for name in _listed(self.directory) if not name.startswith(".")]
+        return [Workspace(name, os.path.join(self.directory, name)) for name in names]
 
     def incoming_path(self) -> str:
         """A name of which there is no file yet, beside the workspaces, for a file on its way into one."""

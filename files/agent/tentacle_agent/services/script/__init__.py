@@ -15,6 +15,7 @@ from ...isolation import IsolationMutex
 from ...masking import Masker
 from ...workspace import WorkspaceStore
 from .running_script import RunningScript, ScriptHost, account_name
+from .script_table import ScriptTable
 from .service_v1 import ScriptServiceV1
 from .service_v2 import ScriptServiceV2
 
@@ -29,9 +30,13 @@ class ScriptServices:
         self.v1 = ScriptServiceV1(store, host, masker)
         self.v2 = ScriptServiceV2(store, host, masker)
 
+    def table_of(self, ticket: str) -> ScriptTable:
+        """The table that knows the ticket's script; the newer version's for tickets that none knows."""
+        return self.v2.table if self.v1.table.script(ticket) is None else self.v1.table
+
     def running(self) -> list[RunningScript]:
         """The scripts of both services that are not complete."""
-        return self.v1.running() + self.v2.running()
+        return self.v1.table.running() + self.v2.table.running()
 
     def stop(self, drain_seconds: float) -> int:
         """Wait for running scripts, at most so long; return how many still run.

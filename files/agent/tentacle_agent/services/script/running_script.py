@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from module_utils._halibut.contracts import COMPLETE, PENDING, RUNNING, SOURCE_DEBUG, SOURCE_STDERR, SOURCE_STDOUT
 from module_utils._instance.errors import InstanceError
@@ -37,6 +37,10 @@ _LOG = logging.getLogger("tentacle_agent.script")
 
 EXIT_FATAL, EXIT_LAUNCH_FAILED, EXIT_CANCELED, EXIT_TIMEOUT = -41, -42, -43, -44
 EXIT_UNKNOWN_SCRIPT, EXIT_UNKNOWN_RESULT = -45, -46
+
+
+Recorded = Optional[tuple[StateFile, ScriptState]]
+"""The state file of a script and what it says; None for one of which nothing outlives this process of the agent."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,7 @@ class RunningScript:
     """A script that was started by this process of the agent, also after it has ended."""
 
     def __init__(self, host: ScriptHost, workspace: Workspace, log: OutputLog, settings: LaunchSettings,
-                 recorded: tuple[StateFile, ScriptState] | None = None) -> None:
-        """``recorded`` is the state file and what it says; without it nothing outlives this process of the agent."""
+                 recorded: Recorded = None) -> None:
         self.workspace = workspace
         self.log = log
         self._host = host
