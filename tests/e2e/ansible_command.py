@@ -13,6 +13,8 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
+from agent_process import AgentProcess, Identity
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLLECTION = "listening.tentacle."
 PATIENCE = 120
@@ -24,6 +26,17 @@ class Run(NamedTuple):
     status: int
     output: str
     facts: dict[str, Any]
+
+
+def connection_options(agent: AgentProcess, identity: Identity) -> dict[str, Any]:
+    """The options of a module that calls this agent as this server."""
+    return {
+        "host": "127.0.0.1",
+        "port": agent.port,
+        "thumbprint": agent.thumbprint,
+        "client_cert": str(identity.path),
+        "timeout": 10,
+    }
 
 
 def environment() -> dict[str, str]:

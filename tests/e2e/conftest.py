@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from agent_process import AgentProcess, Identity, make_identity
+from ansible_command import connection_options
 from script_client import Open, Scripts
 from wire_client import WireClient
 
@@ -33,6 +34,12 @@ def agent(tmp_path_factory: pytest.TempPathFactory, server_identity: Identity) -
     """A running agent that trusts `server_identity`; one for all tests of a file."""
     with AgentProcess(tmp_path_factory.mktemp("shared"), [server_identity.thumbprint]) as process:
         yield process
+
+
+@pytest.fixture
+def connection(agent: AgentProcess, server_identity: Identity) -> dict[str, Any]:
+    """The options of a module that calls `agent` as the server that it trusts."""
+    return connection_options(agent, server_identity)
 
 
 @pytest.fixture

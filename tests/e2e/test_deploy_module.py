@@ -8,37 +8,12 @@ from __future__ import annotations
 import hashlib
 import pathlib
 import tarfile
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from agent_process import AgentProcess
 from ansible_command import Run, adhoc, play
-from identities import MadeIdentity, make
 
 DEPLOY = "listening.tentacle.tentacle_deploy"
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> MadeIdentity:
-    return make(tmp_path_factory.mktemp("identity") / "identity.pem", "Octopus Server")
-
-
-@pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, identity: MadeIdentity) -> Iterator[AgentProcess]:
-    with AgentProcess(tmp_path_factory.mktemp("deploy"), [identity.thumbprint]) as running:
-        yield running
-
-
-@pytest.fixture
-def connection(agent: AgentProcess, identity: MadeIdentity) -> dict[str, Any]:
-    return {
-        "host": "127.0.0.1",
-        "port": agent.port,
-        "thumbprint": agent.thumbprint,
-        "client_cert": str(identity.path),
-        "timeout": 10,
-    }
 
 
 def runs(tmp_path: pathlib.Path, connection: dict[str, Any], *steps: dict[str, Any]) -> Run:

@@ -15,38 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from agent_process import AgentProcess
+from agent_process import AgentProcess, Identity
 from ansible_command import adhoc, environment, play
-from identities import MadeIdentity, make
+from identities import make
 from recorded_listener import RecordedListener
 
 SECRET = "canary-7f3a9c"
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> MadeIdentity:
-    return make(tmp_path_factory.mktemp("identity") / "identity.pem", "Octopus Server")
-
-
-@pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, identity: MadeIdentity) -> Iterator[AgentProcess]:
-    with AgentProcess(tmp_path_factory.mktemp("script"), [identity.thumbprint]) as running:
-        yield running
-
-
-@pytest.fixture
-def connection(agent: AgentProcess, identity: MadeIdentity) -> dict[str, Any]:
-    return {
-        "host": "127.0.0.1",
-        "port": agent.port,
-        "thumbprint": agent.thumbprint,
-        "client_cert": str(identity.path),
-        "timeout": 10,
-    }
 
 
 def test_runs_a_script(connection: dict[str, Any]) -> None:
@@ -173,13 +150,13 @@ def test_prints_output_while_the_script_runs(connection: dict[str, Any], tmp_pat
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("su"), reason="needs root, to become another user")
 def test_prints_output_where_the_module_runs_as_another_user(
-    connection: dict[str, Any], tmp_path: pathlib.Path, identity: MadeIdentity
+    connection: dict[str, Any], tmp_path: pathlib.Path, server_identity: Identity
 ) -> None:
     """The way of remote hosts: an asynchronous job whose report is read over the same connection."""
     with tempfile.TemporaryDirectory() as open_directory:  # pytest's own directories are closed to others
         os.chmod(open_directory, 0o755)
         key = pathlib.Path(open_directory) / "identity.pem"
-        key.write_bytes(identity.path.read_bytes())
+        key.write_bytes(server_identity.path.read_bytes())
         os.chown(key, pwd.getpwnam("nobody").pw_uid, -1)
         key.chmod(0o400)
         book = tmp_path / "play.yml"
@@ -238,12 +215,13 @@ def test_secrets_are_printed_nowhere(connection: dict[str, Any], tmp_path: pathl
         (["10-"], 0, None),
     ],
 )
-def test_against_recorded_answers(names: list[str], rc: int, out: str | None, identity: MadeIdentity) -> None:
+def test_against_recorded_answers(names: list[str], rc: int, out: str | None, server_identity: Identity) -> None:
     """What an original agent answered to such calls: the recorded documents, with our ticket."""
-    with RecordedListener(identity.path, *names, compare=False) as listener:
-        connection = {"host": "127.0.0.1", "port": listener.port, "thumbprint": identity.thumbprint, "timeout": 5}
+    with RecordedListener(server_identity.path, *names, compare=False) as listener:
+        pin, certificate = server_identity.thumbprint, str(server_identity.path)
         files = [{"name": "größe.txt", "content": "☃"}]
-        options = {**connection, "client_cert": str(identity.path), "script": "anything", "files": files}
+        options = {"host": "127.0.0.1", "port": listener.port, "thumbprint": pin, "client_cert": certificate,
+                   "timeout": 5, "script": "anything", "files": files}  # fmt: skip
         result = adhoc("tentacle_script", options)
     assert result.facts.get("rc") == rc, result.output
     assert result.facts["stdout_lines"]
