@@ -1,32 +1,23 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fill in the host that a bare `tentacle_verify` means; everything else is the module's work."""
+"""Fill in the host that a bare `tentacle_verify` means, and print how far the check of a fleet is."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
+from ansible_collections.listening.tentacle.plugins.plugin_utils._live_action import LiveAction
 from ansible_collections.listening.tentacle.plugins.plugin_utils._task_files import with_host
 
 
-class ActionModule(ActionBase):
-    """Run the module where the task runs, against the host that the task is for."""
+class ActionModule(LiveAction):
+    """Run the module where the task runs, against the host that the task is for, or against those that it lists."""
 
-    _supports_check_mode = True
-    _supports_async = True
+    MODULE = "listening.tentacle.tentacle_verify"
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        wrap = bool(self._task.async_val) and not self._connection.has_native_async
-        result.update(
-            self._execute_module(
-                module_args=with_host(self._task.args, self, variables), task_vars=variables, wrap_async=wrap
-            )
-        )
-        if not wrap:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
+    def _arguments(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        return arguments if self._takes_long(arguments) else with_host(arguments, self, variables)
+
+    def _takes_long(self, arguments: dict[str, Any]) -> bool:
+        return arguments.get("endpoints") is not None

@@ -44,12 +44,19 @@ def execute(action: ActionBase, module: str, arguments: dict[str, Any], task_var
     """Run a module of ours on the task's host and print what it reports. Returns its result."""
     task = action._task
     if task.async_val or task.no_log or task.check_mode:
-        wrap = bool(task.async_val) and not action._connection.has_native_async
-        return action._execute_module(module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=wrap)
+        return execute_silently(action, module, arguments, task_vars)
     show = _printer(action, task_vars)
     if _runs_here(action):
         return _execute_here(action, module, arguments, task_vars, show)
     return _execute_there(action, module, arguments, task_vars, show)
+
+
+def execute_silently(
+    action: ActionBase, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+) -> dict[str, Any]:
+    """Run a module of ours on the task's host and print nothing. Returns its result."""
+    wrap = bool(action._task.async_val) and not action._connection.has_native_async
+    return action._execute_module(module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=wrap)
 
 
 def _printer(action: ActionBase, task_vars: dict[str, Any]) -> Show:
