@@ -9,6 +9,7 @@ a certificate that is weak (SHA-1, short key) but known by its digest. It is nev
 
 from __future__ import annotations
 
+import functools
 import re
 import ssl
 from dataclasses import dataclass
@@ -66,14 +67,18 @@ def load(certificate: str, key: str | None = None, passphrase: str | None = None
         identity = Identity(certificate, key or certificate, passphrase, der, _x509.parse(der))
     except ValueError as error:
         raise _unusable(certificate, f"holds a certificate that cannot be read: {error}") from error
-    context(identity)
+    _load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), identity)
     return identity
 
 
+@functools.lru_cache(maxsize=16)  # reading the key takes as long as a handshake; all connections can share the settings
 def context(
     identity: Identity | None = None, *, weak: bool = False, only: ssl.TLSVersion | None = None
 ) -> ssl.SSLContext:
-    """TLS settings of a client: 1.2 or newer, any certificate (the thumbprint decides), ours when there is one."""
+    """TLS settings of a client: 1.2 or newer, any certificate (the thumbprint decides), ours when there is one.
+
+    The same settings are given for the same question, so nobody may change them.
+    """
     settings = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     settings.check_hostname = False
     settings.verify_mode = ssl.CERT_NONE
