@@ -30,15 +30,30 @@ def connection_arguments(*, credentials: bool) -> dict[str, dict[str, Any]]:
     }
 
 
+def endpoint_arguments() -> dict[str, dict[str, Any]]:
+    """The specification of one of several endpoints; what is missing is the task's own."""
+    return {
+        "host": {"type": "str", "required": True},
+        "port": {"type": "int"},
+        "thumbprint": {"type": "str", "aliases": ["fingerprint", "expected_thumbprint"]},
+        "name": {"type": "str"},
+    }
+
+
 def endpoint_of(parameters: dict[str, Any]) -> Endpoint:
     """The checked endpoint; ClientError (invalid_input) with a sentence."""
     if not parameters["host"]:
         raise ClientError("invalid_input", "No host was given, and there is none to take from the inventory.")
-    if parameters["timeout"] < 1:
-        raise ClientError(
-            "invalid_input", f"A timeout of {parameters['timeout']} s leaves no time: at least 1 is expected."
-        )
+    timeout_of(parameters)
     return endpoint(parameters["host"], parameters["port"], parameters["thumbprint"])
+
+
+def timeout_of(parameters: dict[str, Any]) -> int:
+    """The time for each step, in seconds; ClientError (invalid_input) where it is none."""
+    seconds: int = parameters["timeout"]
+    if seconds < 1:
+        raise ClientError("invalid_input", f"A timeout of {seconds} s leaves no time: at least 1 is expected.")
+    return seconds
 
 
 def client_of(parameters: dict[str, Any]) -> Client:

@@ -16,6 +16,7 @@ description:
     capabilities, and that a caller without a certificate is refused.
   - Works with the agent of this collection and with original Tentacles. Needs no Octopus Server.
   - Runs no script and writes no file on the agent's host.
+  - With O(endpoints) checks thousands of agents at once, in one task from one host, and looks for shared identities.
   - What cannot be known is V(null), never guessed.
 extends_documentation_fragment:
   - listening.tentacle.attributes
@@ -23,6 +24,40 @@ extends_documentation_fragment:
   - listening.tentacle.attributes.actiongroup_tentacle
   - listening.tentacle.connection
 options:
+  endpoints:
+    description:
+      - Agents to check at once, instead of O(host). The results come in this order, as RV(results).
+      - No two of them may be the same host and port.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: Name or IP address of the agent.
+        type: str
+        required: true
+      port:
+        description: Port of the agent. The default is the task's O(port).
+        type: int
+      thumbprint:
+        description: Thumbprint that the agent's certificate must have, as with O(thumbprint).
+        type: str
+        aliases: [fingerprint, expected_thumbprint]
+      name:
+        description: What to call the agent in results and reports. The default is its host, with an unusual port.
+        type: str
+  concurrency:
+    description:
+      - How many of O(endpoints) are checked at the same time, from 1 to 2000. Each needs a thread and a few open files;
+        fewer are used where the limit of open files asks for it.
+      - Endpoints that do not answer take O(timeout) seconds each, so this many of them are waited for together.
+    type: int
+    default: 100
+  allowed_shared_thumbprints:
+    description:
+      - Thumbprints that several of O(endpoints) may share without it being reported as V(shared_identity).
+    type: list
+    elements: str
+    default: []
   fail_on:
     description:
       - Causes that fail the task, as listed in RV(cause). V(any) stands for everything but V(ok).
@@ -43,7 +78,9 @@ options:
     default: 2
 attributes:
   action:
-    description: Runs partly on the controller, to find out which host a task without O(host) means.
+    description:
+      - Runs partly on the controller, to find out which host a task without O(host) means, and to print how far the
+        check of O(endpoints) is.
     support: full
 notes:
   - Without O(client_cert) it is not known whether the agent trusts a server. Then RV(trusted) is V(null), and
@@ -72,6 +109,15 @@ EXAMPLES = r"""
     port: 10934
     fail_on: []
   register: check
+
+- name: Check a whole group at once, from the controller
+  listening.tentacle.tentacle_verify:
+    endpoints: "{{ groups['web'] | listening.tentacle.endpoints(hostvars) }}"
+    client_cert: files/octopus-server.pem
+    fail_on: [shared_identity, agent_thumbprint_mismatch]
+  delegate_to: localhost
+  run_once: true
+  register: fleet
 
 - name: Say what is wrong, and on which side
   ansible.builtin.debug:
@@ -200,6 +246,35 @@ attempts:
   description: How many checks were made.
   type: int
   returned: always
+results:
+  description:
+    - For each of O(endpoints), in their order, everything that a single check returns, and C(name).
+    - With O(endpoints), RV(cause) and RV(side) are those that occur most often; what belongs to a single check is only
+      here.
+  type: list
+  elements: dict
+  returned: with O(endpoints)
+totals:
+  description: How many endpoints there are, are ok and need repair, and how often each cause and finding occurs.
+  type: dict
+  returned: with O(endpoints)
+  sample: {endpoints: 1000, ok: 997, to_repair: 3, causes: {filtered: 2, shared_identity: 1}, findings: {}}
+shared_identities:
+  description: Certificates that several hosts present, each with thumbprints, endpoints, and whether it is allowed.
+  type: list
+  elements: dict
+  returned: with O(endpoints)
+certificates:
+  description:
+    - Every certificate that was seen, the first to expire first, with subject, dates, weakness and endpoints.
+  type: list
+  elements: dict
+  returned: with O(endpoints)
+checked_at:
+  description: When the check began, in UTC.
+  type: str
+  returned: with O(endpoints)
+  sample: "2026-11-25T10:00:00Z"
 """
 
 import time
@@ -209,27 +284,36 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connection import (
     connection_arguments,
+    endpoint_arguments,
     endpoint_of,
     failure,
+    timeout_of,
 )
 from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
 from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import load
+from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet
+from ansible_collections.listening.tentacle.plugins.module_utils._reporter import Reporter, progress_path
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.causes import CAUSES
+from ansible_collections.listening.tentacle.plugins.module_utils._verify.fleet import DEFAULT_CONCURRENCY
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.result import Result
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.steps import Options, verify
 
 ANY = "any"
 
 
-def check(parameters: dict[str, Any]) -> tuple[Result, int]:
-    """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
-    endpoint = endpoint_of(parameters)
+def options_of(parameters: dict[str, Any]) -> Options:
+    """How to check. ClientError for options that cannot be used."""
     certificate, key = parameters["client_cert"], parameters["client_key"]
     if key and not certificate:
         raise ClientError("invalid_input", "A client_key was given without the client_cert that it belongs to.")
     identity = load(certificate, key, parameters["client_key_passphrase"]) if certificate else None
-    options = Options(identity=identity, timeout=parameters["timeout"])
+    return Options(identity=identity, timeout=timeout_of(parameters))
+
+
+def check(parameters: dict[str, Any]) -> tuple[Result, int]:
+    """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
+    endpoint, options = endpoint_of(parameters), options_of(parameters)
     attempts = 0
     while True:
         attempts += 1
@@ -247,6 +331,19 @@ def words(fail_on: list[str]) -> set[str]:
     return set(CAUSES) - {"ok"} if ANY in fail_on else set(fail_on)
 
 
+def check_endpoints(module: AnsibleModule, fatal: set[str]) -> None:
+    """Check the list of endpoints and end; ClientError for options that cannot be used."""
+    reporter = Reporter(progress_path(), str)
+    facts = check_fleet(module.params, options_of(module.params), reporter.say)
+    reporter.close()
+    found = set(facts["totals"]["causes"]) | ({"shared_identity"} & set(facts["totals"]["findings"]))
+    if found & fatal:
+        module.fail_json(changed=False, **facts)
+    if found:
+        module.warn(facts["msg"])
+    module.exit_json(changed=False, **facts)
+
+
 def unchecked(parameters: dict[str, Any], error: ClientError) -> dict[str, Any]:
     """The result of a check that could not be begun: the same keys as always."""
     result = Result(Endpoint(parameters["host"] or "", parameters["port"], None))
@@ -261,11 +358,17 @@ def main() -> None:
             "fail_on": {"type": "list", "elements": "str", "default": [ANY]},
             "retries": {"type": "int", "default": 0},
             "delay": {"type": "int", "default": 2},
+            "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
+            "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
+            "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
         },
+        mutually_exclusive=[("host", "endpoints"), ("thumbprint", "endpoints")],
         supports_check_mode=True,
     )
     try:
         fatal = words(module.params["fail_on"])
+        if module.params["endpoints"] is not None:
+            check_endpoints(module, fatal)
         result, attempts = check(module.params)
     except ClientError as error:
         module.fail_json(**{**unchecked(module.params, error), **failure(error, "Nothing was checked")})
