@@ -9,7 +9,6 @@ there get the group that may read them. ``read`` looks, ``plan`` computes what w
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pwd
 from collections.abc import Mapping
@@ -28,14 +27,13 @@ SETTINGS = (
     "port",
     "listen_address",
     "no_listen",
+    "minimum_tls_version",
     "show_page",
     "reported_version",
     "idle_seconds",
     "drain_seconds",
     "log_level",
 )
-#: Keys that a running agent reads again by itself.
-RELOADED = frozenset({"trusted_servers", "certificate_path"})
 CONFIGURATION_MODE = 0o640
 PRIVATE_DIRECTORY_MODE = 0o750
 APPLICATION_DIRECTORY_MODE = 0o755
@@ -95,11 +93,8 @@ class InstanceChange:
             records.add_record(self.choice.name, self.choice.path, self.choice.environment)
 
     def restart_required(self) -> bool:
-        """Whether a running agent has to be restarted to follow the change; it rereads trust and identity itself."""
-        if self.existing is None:
-            return False
-        keys = {member.name for member in dataclasses.fields(Configuration)} - RELOADED
-        return any(getattr(self.existing, key) != getattr(self.wanted, key) for key in keys)
+        """Whether a running agent has to be restarted to follow the change; most of it, it takes up by itself."""
+        return self.existing is not None and bool(configuration.restart_keys(self.existing, self.wanted))
 
     def unit(self) -> str:
         """The unit of the system's service manager. Raises ConfigurationError for what cannot stand in one."""

@@ -68,6 +68,13 @@ options:
     description:
       - Whether the agent keeps its port closed. It then answers nobody.
     type: bool
+  minimum_tls_version:
+    description:
+      - The oldest version of TLS that a caller may speak. When the instance is created, the default is V(1.2).
+      - V(1.3) shuts out servers on Windows before 2022 and old load balancers. A running agent takes the change up for
+        new connections.
+    type: str
+    choices: ["1.2", "1.3"]
   show_page:
     description:
       - Whether a browser that opens the agent's port is shown the page that says that the agent works.
@@ -198,7 +205,9 @@ certificate_path:
   type: str
   sample: /etc/tentacle-agent/tentacle/identity.pem
 restart_required:
-  description: Whether a running agent has to be restarted to follow this change.
+  description:
+    - Whether a running agent has to be restarted to follow this change. That is so for port, addresses, directories,
+      name and reported version; everything else it takes up by itself.
   returned: always
   type: bool
   sample: false
@@ -240,7 +249,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.listening.tentacle.plugins.module_utils import _choice
 from ansible_collections.listening.tentacle.plugins.module_utils._instance import paths
-from ansible_collections.listening.tentacle.plugins.module_utils._instance.configuration import LOG_LEVELS
+from ansible_collections.listening.tentacle.plugins.module_utils._instance.configuration import (
+    LOG_LEVELS,
+    TLS_VERSIONS,
+)
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
 from ansible_collections.listening.tentacle.plugins.module_utils._instance_change import InstanceChange
 from ansible_collections.listening.tentacle.plugins.module_utils._instance_removal import InstanceRemoval
@@ -307,6 +319,7 @@ def main() -> None:
         port={"type": "int", "aliases": ["listen_port"]},
         listen_address={"type": "str", "aliases": ["listen_ip_address", "bind_address"]},
         no_listen={"type": "bool"},
+        minimum_tls_version={"type": "str", "choices": list(TLS_VERSIONS)},
         show_page={"type": "bool"},
         reported_version={"type": "str"},
         idle_seconds={"type": "int"},

@@ -8,8 +8,8 @@ Theory of operation
 Worker threads accept for themselves; nothing is handed over between threads on the way of a normal call, which is what
 makes a new connection cheap. A worker that got a connection first makes sure that another one is left to accept. It
 then greets the newcomer: it waits a quarter of a second at most for the next bytes, again and again until trust is
-decided. Trusted peers are served by that very thread until they leave; the worker then accepts again, or ends when
-enough others do.
+decided, and two seconds in all. Trusted peers are served by that very thread until they leave; the worker then accepts
+again, or ends when enough others do.
 
 Everybody who keeps us waiting longer goes to the lobby, where waiting takes no thread. So does, at once, whoever comes
 while many are being greeted. The lobby is limited and drops who has been there longest. Addresses from which somebody
@@ -45,6 +45,8 @@ GREETERS = 64
 """Newcomers that may each keep a thread for `GREETING_SECONDS`; more go straight to the lobby. Twice as many may when
 the address is known."""
 GREETING_SECONDS = 0.25
+GREETED_SECONDS = 2.0
+"""The longest that a newcomer who keeps talking is greeted: whoever dribbles goes to the lobby."""
 LOBBY_CAPACITY = 1024
 TRUSTED_CAPACITY = 4096
 SPARE_WORKERS = 8
@@ -63,7 +65,7 @@ class Listener:
 
     def __init__(self, context: ServerContext, shared: Shared) -> None:
         self.context = context
-        self.port = 0
+        self.address: tuple[str, int] | None = None  # where we listen, once we do
         self._shared = shared
         self._lobby = Lobby(LOBBY_CAPACITY, self._is_known)
         self._lock = threading.Lock()
@@ -82,8 +84,8 @@ class Listener:
         Raises OSError when the address is not ours or the port is taken.
         """
         self._socket = bind(address, port)
-        host, self.port = self._socket.getsockname()[:2]
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.address = host, port = self._socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def start(self) -> None:
         """Begin to accept, in threads."""
@@ -187,8 +189,8 @@ class Listener:
             self.part(session, step)
 
     def _greet(self, session: Session) -> Step:
-        step, stream = Step.WAIT, session.stream
-        while step is Step.WAIT and time.monotonic() < session.deadline:
+        step, stream, end = Step.WAIT, session.stream, time.monotonic() + GREETED_SECONDS
+        while step is Step.WAIT and time.monotonic() < end:
             stream.wait_at_most(GREETING_SECONDS)
             try:
                 if not stream.receive_or_pause():

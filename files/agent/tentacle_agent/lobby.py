@@ -105,12 +105,8 @@ class Lobby:
                     guest = key.data
                     if guest is None:
                         self._welcome(selector)
-                    elif guest in self._guests:
-                        selector.unregister(guest)
-                        if guest.on_readable():
-                            selector.register(guest, selectors.EVENT_READ, guest)
-                        else:
-                            del self._guests[guest]
+                    elif guest in self._guests and not guest.on_readable():
+                        self._forget(selector, guest)
                 now = time.monotonic()
                 if now - swept >= SWEEP_SECONDS:
                     swept = now
@@ -145,7 +141,10 @@ class Lobby:
         return next(iter(self._guests))
 
     def _dismiss(self, selector: selectors.BaseSelector, guest: Guest, reason: str) -> None:
-        self._guests.pop(guest, None)
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            selector.unregister(guest)
+        self._forget(selector, guest)
         guest.on_dismissed(reason)
+
+    def _forget(self, selector: selectors.BaseSelector, guest: Guest) -> None:
+        self._guests.pop(guest, None)
+        with contextlib.suppress(KeyError, ValueError, OSError):  # it may have closed its socket by now
+            selector.unregister(guest)

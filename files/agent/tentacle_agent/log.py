@@ -1,11 +1,15 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""The agent's log: one file of the original's format below its home, and the console.
+"""The agent's log: one file of the original's format below its home, and the console or the journal.
 
 A line is time, process, thread, level, message; a traceback follows on lines of its own
-(docs/protocol/tentacle-services.md §7.3). The file is put aside at the first line of a new day, as
-`OctopusTentacle.0.txt` (the newest) to `OctopusTentacle.6.txt`. A log that cannot be written never stops the agent.
+(docs/protocol/tentacle-services.md §7.3). The file is put aside at the first line of a new day, or when it has become
+large, as `OctopusTentacle.0.txt` (the newest) to `OctopusTentacle.6.txt`. A log that cannot be written never stops the
+agent.
+
+The file has everything. A console gets the same lines. The journal of systemd gets warnings and errors alone, with its
+own notion of their level: it knows time and process itself, and nobody wants each line twice on the disk.
 
 The standard library's rotating handlers are not used: they bring a megabyte of modules that nothing else needs.
 """
@@ -22,6 +26,8 @@ from typing import TextIO
 
 NAME = "OctopusTentacle"
 ARCHIVES = 7
+LARGEST_BYTES = 64 * 1024 * 1024
+"""Size at which a file is put aside before its day is over: with its archives it stays below half a gigabyte."""
 LOGGER = "tentacle_agent"
 TRACE = 5
 LEVELS = {
@@ -71,7 +77,7 @@ def single_line(text: str) -> str:
 
 
 class DailyFile:
-    """An append-only text file that is put aside when the day changes; the last `ARCHIVES` are kept."""
+    """An append-only text file that is put aside when the day changes or it is large; the last `ARCHIVES` are kept."""
 
     def __init__(self, directory: str, name: str) -> None:
         self.path = os.path.join(directory, name + ".txt")
@@ -79,21 +85,24 @@ class DailyFile:
         self._lock = threading.Lock()
         os.makedirs(directory, mode=0o750, exist_ok=True)
         self._descriptor = self._open()
-        self._day = day_of(os.fstat(self._descriptor).st_mtime)
+        present = os.fstat(self._descriptor)
+        self._day = day_of(present.st_mtime)
+        self._size = present.st_size
 
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def write(self, text: str, now: float) -> None:
         """Append whole lines; a single write, so that lines of several threads do not mix. Raises OSError."""
-        if day_of(now) > self._day:
+        if day_of(now) > self._day or self._size > LARGEST_BYTES:
             self._put_aside(now)
-        os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+        # Threads that write at once may count too little; it is a limit against floods, not a promise.
+        self._size += os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
 
     def _put_aside(self, now: float) -> None:
         with self._lock:
-            if day_of(now) <= self._day:
-                return
+            if day_of(now) <= self._day and self._size <= LARGEST_BYTES:
+                return  # another thread did it
             for number in range(ARCHIVES - 2, -1, -1):
                 older = f"{self._stem}.{number}.txt"
                 if os.path.exists(older):
@@ -104,7 +113,7 @@ class DailyFile:
             # Other threads may be about to write: the number of the descriptor stays, another file stands behind it.
             os.dup2(fresh, self._descriptor, inheritable=False)
             os.close(fresh)
-            self._day = day_of(now)
+            self._day, self._size = day_of(now), 0
 
     def close(self) -> None:
         """Close the file."""
@@ -143,19 +152,54 @@ class ConsoleHandler(logging.Handler):
             pass
 
 
+class JournalHandler(logging.Handler):
+    """Warnings and errors for the journal: the message alone, each of its lines with its priority before it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines as the journal takes them from a service's output (sd-daemon's prefixes)."""
+        priority = "<3>" if record.levelno >= logging.ERROR else "<4>"
+        text = single_line(record.getMessage())
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        return "\n".join(priority + line for line in text.splitlines())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        with contextlib.suppress(Exception):
+            sys.stdout.write(self.format(record) + "\n")
+            sys.stdout.flush()
+
+
+def writes_to_journal() -> bool:
+    """Whether our standard output is the journal; systemd says which device and file that is (JOURNAL_STREAM)."""
+    try:
+        present = os.fstat(1)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{present.st_dev}:{present.st_ino}"
+
+
 def directory_of(home: str) -> str:
     """Where the logs of an instance are."""
     return os.path.join(home, "Logs")
 
 
 def configure(home: str, level: str = "info", console: bool = True) -> logging.Logger:
-    """Send the agent's log to its file and, if asked, to the console. Raises OSError when the file cannot be made."""
+    """Send the agent's log to its file and, if asked, to the console or journal behind it.
+
+    Raises OSError when the file cannot be made.
+    """
     logger = logging.getLogger(LOGGER)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     handlers: list[logging.Handler] = [FileHandler(DailyFile(directory_of(home), NAME))]
-    if console:
+    if console and writes_to_journal():
+        logger.addHandler(JournalHandler())
+    elif console:
         handlers.append(ConsoleHandler())
     for handler in handlers:
         handler.setFormatter(LineFormatter())

@@ -4,11 +4,12 @@
 """The running agent: builds everything from its configuration, keeps it up to date, and takes it down in order.
 
 While it runs, the configuration file and the identity are looked at every second, and read again when they have changed
-or on SIGHUP: trust, certificate, page, idle limit and log level count at once, for new connections or the next call.
-What cannot change in a running process (port, address, directories) is named in the log instead.
+or on SIGHUP: trust, certificate, TLS policy, page, idle limit and log level count at once, for new connections or the
+next call. What cannot change in a running process (port, address, directories) is named in the log instead.
 
-Stopping happens in three steps: running scripts get their time while calls are still answered, then calls are refused
-with the original's sentence, then connections are ended.
+Stopping happens in three steps, all within the time that the configuration grants: running scripts go on while calls
+are still answered, but none is started; then all calls are refused with the original's sentence; then connections are
+ended, each after the call that it is in.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from module_utils._instance import configuration as configurations
 from module_utils._instance.configuration import Configuration
 from module_utils._instance.errors import InstanceError
 
-from . import environment, log, page, tls
+from . import environment, log, page, supervision, tls
 from .audit import Audit
 from .dispatch import Dispatcher
 from .listener import Listener
@@ -47,10 +48,10 @@ LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_NAME = "livez.heartbeat"
 STOP_SECONDS = 5.0
+"""The least that running calls are given to end, however short the time for scripts is."""
 SWITCH_INTERVAL = 0.001
 """Seconds after which a thread that computes lets others in; the default of 5 ms makes TLS beside it crawl."""
 DESCRIPTORS = 16384
-FIXED = ("home_directory", "application_directory", "port", "listen_address", "no_listen", "reported_version")
 
 
 class Runtime:
@@ -64,6 +65,8 @@ class Runtime:
         self._stops = 0
         self._reload = False
         self._heartbeat_due = 0.0
+        self._looked = time.monotonic()
+        self._status = ""
 
     def run(self) -> int:
         """Serve until SIGINT or SIGTERM. Raises `InstanceError` when it cannot begin."""
@@ -71,12 +74,15 @@ class Runtime:
         self._configure_log()
         with self._signals():
             self._begin()
-            notify("READY=1")
+            supervision.notify("READY=1")
+            watchdog = self._watch_over()
             while not self._stops:
                 self._look()
                 self._wake.wait(LOOK_SECONDS)
                 self._wake.clear()
-            notify("STOPPING=1")
+            supervision.notify("STOPPING=1")
+            if watchdog is not None:
+                watchdog.stop()
             with contextlib.suppress(Hurry):
                 self._end()
         return 0
@@ -127,7 +133,7 @@ class Runtime:
             identity.save(path, identity.create())
             LOG.info("There was no certificate; a new one has been generated in %s", path)
         try:
-            context = tls.ServerContext(path)
+            context = tls.ServerContext(path, self._configuration.minimum_tls_version)
         except OSError as error:
             raise InstanceError(
                 f"The identity {path} could not be read: {error.strerror}. It has to be readable by the account that "
@@ -180,13 +186,37 @@ class Runtime:
         stamps = self._stamps()
         if self._reload or stamps != self._seen:
             self._reload, self._seen = False, stamps
-            self._read_again()
+            with supervision.reloading():
+                self._read_again()
         self._shared.audit.flush()
-        now = time.monotonic()
+        self._tell_status()
+        self._looked = now = time.monotonic()
         self._cleaner.look(now)
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_SECONDS
             touch(os.path.join(self._configuration.home_directory, HEARTBEAT_NAME))
+
+    def _watch_over(self) -> supervision.Watchdog | None:
+        """A watchdog that is fed, where the service manager has one."""
+        seconds = supervision.watchdog_seconds(os.environ)
+        if seconds is None:
+            return None
+        watchdog = supervision.Watchdog(
+            seconds, self._listener.address, lambda limit: time.monotonic() - self._looked < limit + LOOK_SECONDS
+        )
+        watchdog.start()
+        return watchdog
+
+    def _tell_status(self) -> None:
+        if "NOTIFY_SOCKET" not in os.environ:
+            return
+        running = len(self._scripts.running())
+        address = self._listener.address
+        place = f"Listening on port {address[1]}" if address else "Not listening"
+        status = f"STATUS={place}; {running or 'no'} script{'' if running == 1 else 's'} running"
+        if status != self._status:
+            self._status = status
+            supervision.notify(status)
 
     def _stamps(self) -> tuple[object, ...]:
         return stamp(self._path), stamp(self._configuration.certificate_path)
@@ -207,30 +237,36 @@ class Runtime:
             self._say_trust()
             if lost:
                 LOG.warning("%s connection(s) of clients that are no longer trusted were cut", lost)
-        fixed = [key for key in FIXED if getattr(after, key) != getattr(before, key)]
+        fixed = configurations.restart_keys(before, after)
         if fixed:
             LOG.warning("Restart the agent to use the changed configuration of %s", ", ".join(fixed))
 
     def _read_identity_again(self) -> None:
         try:
-            context = tls.ServerContext(self._configuration.certificate_path)
+            wanted = self._configuration
+            context = tls.ServerContext(wanted.certificate_path, wanted.minimum_tls_version)
         except (OSError, tls.TlsError) as error:
             LOG.error("The changed identity is not used, the previous one stays in force: %s", error)
             return
         if context.certificate != self._listener.context.certificate:
             LOG.info("New connections are shown the certificate %s", thumbprint.of_der(context.certificate).sha1)
+        if context.minimum_version != self._listener.context.minimum_version:
+            LOG.info("New connections need TLS %s at least", context.minimum_version)
         self._listener.context = context
 
     # Ending ------------------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
-        LOG.info("The agent stops: running scripts have %s s", self._configuration.drain_seconds)
+        seconds = self._configuration.drain_seconds
+        deadline = time.monotonic() + seconds
+        LOG.info("The agent stops: running scripts and calls have %s s", seconds)
+        supervision.notify(f"STATUS=Stopping; running scripts have {seconds} s")
         self._dispatcher.drain()
         with contextlib.suppress(Hurry):
-            self._scripts.stop(self._configuration.drain_seconds)
+            self._scripts.stop(seconds)
         self._dispatcher.stop()
         with contextlib.suppress(Hurry):
-            self._listener.stop(STOP_SECONDS)
+            self._listener.stop(STOP_SECONDS if self._stops > 1 else max(deadline - time.monotonic(), STOP_SECONDS))
         self._shared.audit.close()
         LOG.info("The agent has stopped")
 
@@ -299,17 +335,3 @@ def raise_descriptor_limit() -> None:
     except (ImportError, OSError, ValueError):
         pass
 
-
-def notify(state: str) -> None:
-    """Tell the service manager how we are, where it wants to know (sd_notify)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    import socket
-
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect("\0" + address[1:] if address.startswith("@") else address)
-            sock.sendall(state.encode("ascii"))
-    except OSError as error:
-        LOG.warning("The service manager could not be told %s: %s", state, error)

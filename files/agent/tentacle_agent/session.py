@@ -117,7 +117,13 @@ class Session:
             return Step.SEE_OUT
 
     def explain_early_end(self, reason: str) -> None:
-        """Log why a connection ended before it said who it is; the same thing from the same address once a minute."""
+        """Log why a connection ended before it said who it is; the same thing from the same address once a minute.
+
+        Whoever leaves without a byte is a probe: of a load balancer, a monitor, or our own watchdog.
+        """
+        if self.stream.ended and not self.stream.begun:
+            LOG.debug("%s Connection from %s ended without a byte", self.name, self.address)
+            return
         unsaid = self._shared.sparing.ask((self.address, reason))
         if unsaid is not None:
             LOG.info("%s Connection from %s ended before a Halibut hello: %s%s", self.name, self.address, reason,

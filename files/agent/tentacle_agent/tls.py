@@ -79,15 +79,17 @@ class DeadlinePassed(TlsError):
 class ServerContext:
     """What a listener needs to shake hands: its certificate, its key, and the rules above.
 
-    `path` names a PEM file that holds both. Raises OSError or `TlsError` when it is not usable.
+    `path` names a PEM file that holds both, `minimum_version` the oldest TLS that is spoken: "1.2" or "1.3". Raises
+    OSError or `TlsError` when the file is not usable.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, minimum_version: str = "1.2") -> None:
+        self.minimum_version = minimum_version
         for _attempt in range(3):
             before = os.stat(path)
             self.certificate = read_certificate(path)
             try:
-                self._context = make_context(path)
+                self._context = make_context(path, minimum_version)
             except SSL.Error as error:
                 reason = explain(error)
             else:
@@ -117,11 +119,13 @@ class ServerContext:
         return connection
 
 
-def make_context(path: str) -> Any:
+def make_context(path: str, minimum_version: str) -> Any:
     """An OpenSSL context with the settings that the head of this file explains."""
     context = SSL.Context(SSL.SSLv23_METHOD)
     options = SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_TLSv1 | SSL.OP_NO_TLSv1_1
     options |= SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | OP_NO_RENEGOTIATION
+    if minimum_version == "1.3":
+        options |= SSL.OP_NO_TLSv1_2
     if SSL.OPENSSL_VERSION_NUMBER >= 0x30000000:
         options |= OP_IGNORE_UNEXPECTED_EOF
     context.set_options(options)
@@ -168,6 +172,7 @@ class TlsStream:
         self._first = b""
         self._records = RecordCounter()
         self._buffer: bytearray | None = None
+        self._generous = False
         self._deadline = 0.0
         self._patience = patience  # the longest single wait that the kernel is told
         self._kernel = patience
@@ -177,9 +182,15 @@ class TlsStream:
         """The socket's descriptor, for the lobby's selector."""
         return self.sock.fileno()
 
+    @property
+    def begun(self) -> bool:
+        """Whether the peer has sent anything at all."""
+        return self._tls is not None or bool(self._first)
+
     def be_patient(self, seconds: float) -> None:
-        """From now on a single wait of the kernel may last this long."""
+        """The peer is trusted: a single wait of the kernel may last this long, and streams get a large buffer."""
         self._patience = seconds
+        self._generous = True
 
     def wait_at_most(self, seconds: float) -> None:
         """Fix the moment at which waiting for the peer's bytes, in all reads from now on, ends."""
@@ -239,7 +250,7 @@ class TlsStream:
         if buffer is None:
             data: Buffer = self.sock.recv(SMALL_READ, flags)
             size = len(data)
-            if size == SMALL_READ:  # a stream is under way
+            if size == SMALL_READ and self._generous:  # a stream is under way
                 self._buffer = bytearray(LARGE_READ)
         else:
             size = self.sock.recv_into(buffer, LARGE_READ, flags)

@@ -29,6 +29,17 @@ DEFAULT_PORT = 10933
 # The version of the original whose behaviour is implemented; reported so that servers do not try to replace the agent.
 ORIGINAL_VERSION = "9.2.4285"
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+TLS_VERSIONS = ("1.2", "1.3")
+# What a running agent cannot change; everything else it takes up by itself.
+_FIXED_AT_START = (
+    "instance",
+    "home_directory",
+    "application_directory",
+    "port",
+    "listen_address",
+    "no_listen",
+    "reported_version",
+)
 _ALWAYS_WRITTEN = (
     "instance",
     "home_directory",
@@ -47,9 +58,9 @@ class Configuration:
     """What one instance is told; paths are absolute, thumbprints normalised.
 
     ``listen_address`` None means every address of the host, IPv6 and IPv4. ``port`` 0 asks the system for a free one.
-    ``certificate_path`` is a PEM file holding key and certificate. ``idle_seconds`` closes a silent connection,
-    ``drain_seconds`` is how long running scripts may go on after a stop was asked for. ``unknown`` holds what a newer
-    version wrote.
+    ``certificate_path`` is a PEM file holding key and certificate. ``minimum_tls_version`` is the oldest version of TLS
+    that a caller may speak. ``idle_seconds`` closes a silent connection, ``drain_seconds`` is how long running scripts
+    may go on after a stop was asked for. ``unknown`` holds what a newer version wrote.
     """
 
     instance: str | None
@@ -60,6 +71,7 @@ class Configuration:
     no_listen: bool = False
     trusted_servers: tuple[TrustedServer, ...] = ()
     certificate_path: str = paths.IDENTITY_NAME
+    minimum_tls_version: str = TLS_VERSIONS[0]
     show_page: bool = True
     reported_version: str = ORIGINAL_VERSION
     idle_seconds: int = 60
@@ -171,6 +183,11 @@ def change(path: str, function: Callable[[Configuration], Configuration]) -> tup
     return before, after
 
 
+def restart_keys(before: Configuration, after: Configuration) -> list[str]:
+    """The keys in which two configurations differ and that count for a running agent only after a restart."""
+    return [key for key in _FIXED_AT_START if getattr(before, key) != getattr(after, key)]
+
+
 def with_values(configuration: Configuration, **values: Any) -> Configuration:
     """The configuration with other values, each checked as if it stood in the file. Raises ConfigurationError."""
     strangers = sorted(set(values) - set(_RULES))
@@ -261,6 +278,12 @@ def _level(value: Any) -> str:
     raise ValueError(f"has to be one of {', '.join(LOG_LEVELS)}, not {value!r}.")
 
 
+def _tls_version(value: Any) -> str:
+    if value in TLS_VERSIONS:
+        return str(value)
+    raise ValueError(f"has to be one of the texts {', '.join(TLS_VERSIONS)}, not {value!r}.")
+
+
 _RULES: Mapping[str, Callable[[Any], Any]] = {
     "instance": _name,
     "home_directory": _path,
@@ -270,6 +293,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "no_listen": _boolean,
     "trusted_servers": from_documents,
     "certificate_path": _path,
+    "minimum_tls_version": _tls_version,
     "show_page": _boolean,
     "reported_version": _text,
     "idle_seconds": _seconds,

@@ -38,9 +38,11 @@ unprivileged deployment never needs; what it does need is listed below too, with
 When scripts may use sudo, and for root itself, everything that would bind the privileged command as well is left out:
 a package could not be installed under ProtectSystem, for instance.
 
-``Type=notify`` makes whoever starts the unit wait until the agent listens. ``KillMode=process`` lets deployments that
-run survive a restart of the agent. ``OOMPolicy=continue`` keeps the agent when a script was too greedy. ``LimitNOFILE``
-allows for thousands of connections. ``Restart=always`` is what the original has
+``Type=notify`` makes whoever starts the unit wait until the agent listens. ``WatchdogSec`` has an agent restarted that
+runs but does not serve its port: it sends a sign of life only after it has connected to itself. Two minutes are long
+enough for the busiest host. ``KillMode=process`` lets deployments that run survive a restart of the agent.
+``TimeoutStopSec`` is the time that running scripts have, and some more. ``OOMPolicy=continue`` keeps the agent when a
+script was too greedy. ``LimitNOFILE`` allows for thousands of connections. ``Restart=always`` is what the original has
 (docs/protocol/tentacle-services.md §5.8).
 """
 
@@ -53,6 +55,7 @@ from .errors import ConfigurationError
 
 OPEN_FILES = 65536
 STOP_MARGIN_SECONDS = 30
+WATCHDOG_SECONDS = 120
 _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+")
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_@+=:,./$%-]+")
 _DEPENDENCY = re.compile(r"[A-Za-z0-9:_.@\\-]+")
@@ -138,6 +141,7 @@ def _service_lines(configuration_path: str, executable: str | Sequence[str], dra
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=always",
         "RestartSec=2",
+        f"WatchdogSec={WATCHDOG_SECONDS}",
         "KillMode=process",
         f"TimeoutStopSec={drain_seconds + STOP_MARGIN_SECONDS}",
     ]

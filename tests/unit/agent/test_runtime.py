@@ -10,7 +10,6 @@ import os
 import pathlib
 import resource
 import socket
-import tempfile
 
 import pytest
 
@@ -62,19 +61,6 @@ def test_the_limit_of_descriptors_is_raised_but_not_above_what_is_allowed() -> N
         assert soft == (runtime.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(runtime.DESCRIPTORS, hard))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def test_the_service_manager_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(f"{directory}/notify")
-        manager.settimeout(5)
-        monkeypatch.setenv("NOTIFY_SOCKET", f"{directory}/notify")
-        runtime.notify("READY=1")
-        assert manager.recv(100) == b"READY=1"
-        monkeypatch.setenv("NOTIFY_SOCKET", f"{directory}/none")
-        runtime.notify("READY=1")
-    monkeypatch.delenv("NOTIFY_SOCKET")
-    runtime.notify("READY=1")
 
 
 def test_addresses_are_written_as_people_do() -> None:

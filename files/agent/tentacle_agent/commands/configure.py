@@ -55,10 +55,10 @@ def execute(options: Values, context: Context) -> int:
         context.info(line)
     if not lines:
         context.info("Nothing was set. See 'Tentacle configure --help'.")
-    elif dataclasses.replace(after, trusted_servers=()) == dataclasses.replace(before, trusted_servers=()):
-        context.info(_NO_RESTART)
-    else:
+    elif configuration.restart_keys(before, after):
         context.warn(_RESTART)
+    else:
+        context.info(_NO_RESTART)
     return 0
 
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
@@ -52,6 +53,14 @@ def test_every_option_of_the_sandbox_is_explained() -> None:
 
 def test_waiting_for_scripts_is_part_of_stopping() -> None:
     assert "TimeoutStopSec=330" in _lines(unit.render(CONFIGURATION, "Web", LAUNCHER, drain_seconds=300))
+
+
+@pytest.mark.parametrize("render", [unit.render, unit.render_for_user])
+def test_an_agent_that_hangs_is_restarted_and_its_scripts_go_on(render: Callable[..., str]) -> None:
+    lines = _lines(render(CONFIGURATION, "Web", LAUNCHER))
+    assert f"WatchdogSec={unit.WATCHDOG_SECONDS}" in lines
+    assert "KillMode=process" in lines
+    assert not any(line.startswith("NotifyAccess") for line in lines), "a script could answer in the agent's name"
 
 
 def test_dependencies_are_started_before() -> None:
