@@ -12,7 +12,10 @@ import pytest_runs
 import steps
 
 # What needs no Ansible and speaks to the agent at its closest.
-WITHOUT_ANSIBLE = [f"tests/e2e/test_{name}.py" for name in ("listener", "files", "scripts", "replay", "client")]
+WITHOUT_ANSIBLE = [
+    f"tests/e2e/test_{name}.py"
+    for name in ("listener", "strangers", "reload", "start_and_stop", "files", "scripts", "replay", "client")
+]
 
 
 def parts(arguments: list[str]) -> list[steps.Step]:

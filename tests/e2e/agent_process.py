@@ -16,12 +16,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 20.0
 LISTENING = re.compile(r"Agent listening on: \S+:(\d+)")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for something to become true."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
 
 
 class Identity(NamedTuple):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -61,6 +62,7 @@ class WireClient:
             raw.close()
             raise
         self.received = bytearray()  # every byte of the agent's, inside TLS
+        self.sent = bytearray()  # every byte of the protocol core's, inside TLS
         self._core: Connection | None = None
         self._calls = 0
 
@@ -115,15 +117,13 @@ class WireClient:
 
         Every part is a write of its own, as with .NET. Raises `Ended`.
         """
-        core = self._ready()
-        self._calls += 1
-        name = f"{service}::{method}Async[{self._calls}] / test"
-        request = Request(name, Guid(os.urandom(16)), service, method, params)
-        core.send(request)
-        for stream in streams_of(request):
-            core.send(StreamData((payloads or {})[stream.id]))
-            core.send(StreamEnd())
-        self._write()
+        self._ready()
+        for stream in streams_of(self.begin(service, method, *params)):
+            self.fill((payloads or {})[stream.id])
+        return self.answer()
+
+    def answer(self) -> Response:
+        """Wait for the answer to what was begun; `streams` then holds the bytes of its streams. Raises `Ended`."""
         response: Response | None = None
         position = -1
         self.streams: list[bytearray] = []
@@ -139,6 +139,24 @@ class WireClient:
                 elif isinstance(event, MessageEnded):
                     assert response is not None
                     return response
+
+    def begin(self, service: str, method: str, *params: Any) -> Request:
+        """Send a request, without the bytes of its streams; `next` has to have been called, or nothing yet."""
+        core = self._core or self._ready()
+        self._calls += 1
+        name = f"{service}::{method}Async[{self._calls}] / test"
+        request = Request(name, Guid(os.urandom(16)), service, method, params)
+        core.send(request)
+        self._write()
+        return request
+
+    def fill(self, data: bytes, end: bool = True) -> None:
+        """Send bytes of the stream whose turn it is, and its end or not yet."""
+        assert self._core is not None
+        self._core.send(StreamData(data))
+        if end:
+            self._core.send(StreamEnd())
+        self._write()
 
     def capabilities(self) -> Response:
         """The smallest call there is."""
@@ -170,6 +188,7 @@ class WireClient:
             pass
 
     def _ready(self) -> Connection:
+        """Shake hands if nothing was said yet, else ask for the next request."""
         if self._core is not None:
             self.next()
             return self._core
@@ -193,6 +212,7 @@ class WireClient:
     def _write(self) -> None:
         assert self._core is not None
         for data in self._core.data_to_send():
+            self.sent += data
             self.sock.sendall(data)
 
 
@@ -206,3 +226,25 @@ def client_context(identity: pathlib.Path | None, version: ssl.TLSVersion | None
     if identity is not None:
         context.load_cert_chain(identity)
     return context
+
+
+def client_hello() -> bytes:
+    """A real ClientHello."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection = client_context(None).wrap_bio(incoming, outgoing)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        connection.do_handshake()
+    return outgoing.read()
+
+
+def read_to_end(sock: socket.socket, timeout: float = TIMEOUT) -> bytes:
+    """What comes until the other side ends or resets the connection."""
+    sock.settimeout(timeout)
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while True:
+            piece = sock.recv(65536)
+            if not piece:
+                break
+            data += piece
+    return data

@@ -255,7 +255,7 @@ class Session:
                     stream.use_little_memory()
                 elif type(event) is GoodbyeReceived or type(event) is PeerClosed:
                     return Step.CLOSE
-            if self._ending:
+            if self._ending and self._call is None:
                 return Step.CLOSE
             if not events or connection.exhausted:
                 self._receive()
@@ -272,7 +272,7 @@ class Session:
             raise Broken("its certificate is no longer trusted")
         if data:
             self._connection.receive_data(data)
-        elif not self._ending:
+        elif not self._ending or self._call is not None:
             self._connection.receive_eof()
 
     def _settle_deadline(self) -> None:
