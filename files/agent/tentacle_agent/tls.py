@@ -308,10 +308,6 @@ class TlsStream:
         der: bytes = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
         return der
 
-    def description(self) -> str:
-        """Protocol and cipher, for the log."""
-        return f"{self._tls.get_protocol_version_name()} {self._tls.get_cipher_name()}"
-
     def take(self) -> bytes | None:
         """Decrypted bytes, of one record at most; b"" at the end of the stream; None when the peer must say more."""
         records = self._records
