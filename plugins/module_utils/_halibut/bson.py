@@ -26,7 +26,7 @@ from __future__ import annotations
 import functools
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -109,6 +109,34 @@ def encode(document: Mapping[str, Any]) -> bytes:
         raise LocalProtocolError("A number or the document itself is too large to be written as BSON.") from error
 
 
+def encode_around(document: Mapping[str, Any], path: Sequence[str], size: int) -> tuple[bytes, bytes]:
+    """The bytes in front of and behind an array that is encoded elsewhere and has `size` bytes.
+
+    `path` names the object's member, that member's member, and so on to the array. Raises LocalProtocolError as
+    `encode` does.
+    """
+    try:
+        return _encode_around(document, path, size, 1)
+    except struct.error as error:
+        raise LocalProtocolError("A number or the document itself is too large to be written as BSON.") from error
+
+
+def _encode_around(document: Mapping[str, Any], path: Sequence[str], size: int, depth: int) -> tuple[bytes, bytes]:
+    name, *rest = path
+    head = tail = b""
+    if rest:
+        head, tail = _encode_around(document[name], rest, size, depth + 1)
+    names = list(document)
+    position = names.index(name)
+    before, after = (
+        b"".join([_encode_element(_name(other), document[other], depth) for other in others])
+        for others in (names[:position], names[position + 1:])
+    )
+    head = b"%b%c%b\0%b" % (before, 3 if rest else 4, _name(name), head)
+    tail = b"%b%b\0" % (tail, after)
+    return _INT32.pack(4 + len(head) + size + len(tail)) + head, tail
+
+
 def _encode_object(document: Mapping[str, Any], depth: int) -> bytes:
     if depth > MAX_DEPTH:
         raise LocalProtocolError(f"A document with more than {MAX_DEPTH} levels cannot be written.")
@@ -135,10 +163,7 @@ def _encode_array(values: Any, depth: int) -> bytes:
 
 
 def _encode_text(name: bytes, value: str) -> bytes:
-    try:
-        raw = value.encode()
-    except UnicodeEncodeError:
-        raw = _without_surrogates(value)
+    raw = utf8(value)
     return b"\x02%b\0%b%b\0" % (name, _INT32.pack(len(raw) + 1), raw)
 
 
@@ -183,12 +208,15 @@ def _encode_element(name: bytes, value: Any, depth: int) -> bytes:
 def _name(name: str) -> bytes:
     if "\0" in name:
         raise LocalProtocolError("The name of a member cannot contain a NUL character.")
-    return _without_surrogates(name)
+    return utf8(name)
 
 
-def _without_surrogates(text: str) -> bytes:
+def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, as in undecodable file names, becomes U+FFFD as it does in .NET."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 # Reading ---------------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ from .messages import (
     response_document,
     streams_of,
 )
+from .objects import Contract
 from .outgoing import MessageWriter, Write
 
 _NEXT_RECEIVED = NextReceived()
@@ -292,7 +293,11 @@ class Connection:
             self._stream(self._writer.stream_data, event.data)
         elif isinstance(event, Response):
             self._expect(State.BUSY, event)
-            self._writer.message(bson.encode(response_document(event)), streams_of(event))
+            bulk = event.result.bulk() if isinstance(event.result, Contract) else None
+            if bulk is None:
+                self._writer.message(bson.encode(response_document(event)), streams_of(event))
+            else:
+                self._writer.write(bulk.content.within(response_document(event), ("Message", "result", bulk.member)))
             self._message_sent()
         elif isinstance(event, Request):
             self._expect(State.READY, event)

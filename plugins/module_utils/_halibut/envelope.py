@@ -18,6 +18,7 @@ from .limits import MAX_DEFLATED, MAX_DOCUMENT, READ_SIZE, SINGLE_READ, STORED_B
 
 _STORED = struct.Struct("<BHH")
 _PIECE = 1 << 20
+_EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # stored, not the last; only where a block begins at a byte
 
 
 class Inflater:
@@ -83,6 +84,37 @@ def deflate(document: bytes) -> bytes:
     return data
 
 
+class Deflater:
+    """One deflate stream whose beginning is known last: what comes in is compressed at once, and kept like that."""
+
+    __slots__ = ("_pieces", "_writer", "size")
+
+    def __init__(self) -> None:
+        self.size = 0  # bytes taken so far
+        self._writer = zlib.compressobj(1, zlib.DEFLATED, -15)
+        self._pieces: list[bytes] = []
+
+    def append(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(data)
+        self._pieces.append(self._writer.compress(data))
+
+    def enclose(self, head: bytes, tail: bytes) -> bytes:
+        """The whole stream: `head`, what was taken, `tail`. What was taken stays, so that this can be done again.
+
+        As with `deflate`, a size that a .NET peer would not read to its end is avoided, here by empty blocks (§10, Q7).
+        """
+        first = zlib.compressobj(1, zlib.DEFLATED, -15)
+        pieces = [first.compress(head) + first.flush(zlib.Z_FULL_FLUSH), *self._pieces]
+        last = self._writer.copy()
+        pieces.append(last.compress(tail) + last.flush())
+        size = sum(map(len, pieces))
+        while size % READ_SIZE in (1, 2):
+            pieces.insert(1, _EMPTY_BLOCK)
+            size += len(_EMPTY_BLOCK)
+        return b"".join(pieces)
+
+
 def _compress(document: bytes, level: int) -> bytes:
     writer = zlib.compressobj(level, zlib.DEFLATED, -15)
     return writer.compress(document) + writer.flush()
@@ -93,5 +125,5 @@ def _with_empty_block(document: bytes) -> bytes:
     writer = zlib.compressobj(1, zlib.DEFLATED, -15)
     data = writer.compress(document) + writer.flush(zlib.Z_FULL_FLUSH)
     while len(data + b"\x03\x00") % READ_SIZE in (1, 2):
-        data += b"\x00\x00\x00\xff\xff"
+        data += _EMPTY_BLOCK
     return data + b"\x03\x00"

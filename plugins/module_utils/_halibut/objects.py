@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from . import slots
 from .bson import Encoded, Guid, Int64, encode
+from .log_list import LogList
 from .slots import Members
 from .values import value
 
@@ -42,6 +43,17 @@ class Contract:
 
     def streams(self) -> tuple[DataStream, ...]:
         return ()
+
+    def bulk(self) -> Bulk | None:
+        """The member that is deflated already, which `to_document` leaves empty; None for nearly all objects."""
+        return None
+
+
+class Bulk(NamedTuple):
+    """The name of a member, and the list that stands there."""
+
+    member: str
+    content: LogList
 
 
 class Prepared(Contract):

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from . import slots
 from .bson import Date, Int64
-from .objects import Contract, DataStream, legacy, present
+from .log_list import LogList
+from .objects import Bulk, Contract, DataStream, legacy, present
 from .slots import Members
 from .timespan import TimeSpan
 from .values import value
@@ -339,7 +340,10 @@ class CompleteScriptCommandV2(Contract):
 
 @value(frozen=True)
 class _Status(Contract):
-    """State of a script, and the lines of its log that the client has not had."""
+    """State of a script, and the lines of its log that the client has not had.
+
+    Who writes many lines gives a `LogList` instead of objects; who reads always finds objects.
+    """
 
     ticket: ScriptTicket | None
     logs: Sequence[ProcessOutput]
@@ -364,11 +368,14 @@ class _Status(Contract):
     def _members(self) -> dict[str, Any]:
         return {
             "Ticket": _document(self.ticket),
-            "Logs": [line.to_document() for line in self.logs],
+            "Logs": [] if isinstance(self.logs, LogList) else [line.to_document() for line in self.logs],
             "NextLogSequence": Int64(self.next_log_sequence),
             "State": self.state,
             "ExitCode": self.exit_code,
         }
+
+    def bulk(self) -> Bulk | None:
+        return Bulk("Logs", self.logs) if isinstance(self.logs, LogList) else None
 
 
 _STATUS = ("Ticket", "Logs", "NextLogSequence", "State", "ExitCode")

@@ -20,7 +20,7 @@ from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from module_utils._halibut.bson import Date
-from module_utils._halibut.contracts import ProcessOutput
+from module_utils._halibut.log_list import Row
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BETWEEN = b'"]["'
@@ -31,7 +31,7 @@ _SOURCES = {name: source for source, name in enumerate(_NAMES)}
 class Parsed(NamedTuple):
     """What could be read: the entries, how many bytes they take, and whether something unreadable follows."""
 
-    entries: list[ProcessOutput]
+    rows: list[Row]
     length: int
     corrupt: bool
 
@@ -75,14 +75,14 @@ def parse(data: bytes) -> Parsed:
         return Parsed([], 0, False)
     try:
         rows = json.loads(b"[" + data.replace(BETWEEN, b'"],["') + b"]")
-        return Parsed(_entries(rows), len(data), False)
+        return Parsed(_rows(rows), len(data), False)
     except (ValueError, KeyError, TypeError, RecursionError):
         return _parse_singly(data)
 
 
 def _parse_singly(data: bytes) -> Parsed:
     """The slow way, which knows where the readable part ends; white space between entries is allowed."""
-    entries: list[ProcessOutput] = []
+    rows: list[Row] = []
     text = data.decode("utf-8", "surrogateescape")
     decode = json.JSONDecoder(strict=False).raw_decode
     position = 0
@@ -92,25 +92,25 @@ def _parse_singly(data: bytes) -> Parsed:
             while text[start : start + 1].isspace():
                 start += 1
             if start == len(text):
-                return Parsed(entries, len(data), False)
+                return Parsed(rows, len(data), False)
             row, end = decode(text, start)
-            entries += _entries([row])
+            rows += _rows([row])
             position = end
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Parsed(entries, len(text[:position].encode("utf-8", "surrogateescape")), True)
+        return Parsed(rows, len(text[:position].encode("utf-8", "surrogateescape")), True)
 
 
-def _entries(rows: Sequence[Sequence[str]]) -> list[ProcessOutput]:
-    """Raises ValueError, KeyError or TypeError for rows of another shape."""
-    entries: list[ProcessOutput] = []
+def _rows(found: Sequence[Sequence[str]]) -> list[Row]:
+    """Raises ValueError, KeyError or TypeError for what is no entry."""
+    rows: list[Row] = []
     known, occurred = "", Date(0)
-    for name, text, stamp in rows:
+    for name, text, stamp in found:
         if stamp != known:
             occurred, known = _instant(stamp), stamp
         if text is not None and not isinstance(text, str):
             raise TypeError("the text of a log entry is no string")
-        entries.append(ProcessOutput(_SOURCES[name], occurred, text))
-    return entries
+        rows.append((_SOURCES[name], occurred, text))
+    return rows
 
 
 def _instant(stamp: str) -> Date:

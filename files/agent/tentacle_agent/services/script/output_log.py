@@ -21,23 +21,28 @@ import threading
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from module_utils._halibut.bson import Date
 from module_utils._halibut.contracts import SOURCE_STDERR, ProcessOutput
+from module_utils._halibut.log_list import LogList, Row
 
 from ...masking import Masker
 from . import log_format
 
 MARK_EVERY = 16 * 1024  # bytes between two places that we remember; two numbers each
-PIECE = 1024 * 1024  # bytes read and parsed at a time
+PIECE = 256 * 1024  # bytes read and parsed at a time
+BULK_FROM = 256 * 1024  # bytes of a page that is compressed while it is read
+
+Entries = Any
+"""`ProcessOutput` objects or, of a large page, a `LogList`."""
 
 
 class LogPage(NamedTuple):
     """Entries after the number asked for, and the number to ask for next."""
 
-    entries: Sequence[ProcessOutput]
+    entries: Entries
     next_sequence: int
 
 
@@ -71,7 +76,7 @@ class OutputLog:
         end = len(log_format.BYTE_ORDER_MARK)
         for piece in _pieces(descriptor, end, self._size):
             parsed = log_format.parse(piece)
-            self._count += len(parsed.entries)
+            self._count += len(parsed.rows)
             end += parsed.length
             self._mark(end)
             if parsed.corrupt:
@@ -163,7 +168,7 @@ class OutputLog:
             except OSError:
                 return LogPage((), after)
         try:
-            entries = _read(descriptor, start, size, after - start_count, after)
+            entries = _collect(_rows(descriptor, start, size, after - start_count, after), size - start)
         finally:
             os.close(descriptor)
         with self._lock:
@@ -193,15 +198,32 @@ def read_file(path: str, after: int) -> LogPage:
     except OSError:
         return LogPage((), after)
     try:
-        entries = _read(descriptor, len(log_format.BYTE_ORDER_MARK), os.fstat(descriptor).st_size, 0, 0)
+        size = os.fstat(descriptor).st_size
+        entries = _collect(_behind(_rows(descriptor, len(log_format.BYTE_ORDER_MARK), size, 0, 0), after), size)
     finally:
         os.close(descriptor)
-    return LogPage(entries[after:], max(after, len(entries)))
+    return LogPage(entries, after + len(entries))
 
 
-def _read(descriptor: int, start: int, end: int, skip: int, number: int) -> list[ProcessOutput]:
+def _collect(pieces: Iterable[list[Row]], size: int) -> Entries:
+    """The entries of a page that takes about ``size`` bytes of the log."""
+    if size < BULK_FROM:
+        return [ProcessOutput(*row) for rows in pieces for row in rows]
+    entries = LogList()
+    for rows in pieces:
+        entries.extend(rows)
+    return entries
+
+
+def _behind(pieces: Iterable[list[Row]], count: int) -> Iterator[list[Row]]:
+    """What follows the first ``count`` entries."""
+    for rows in pieces:
+        yield rows[count:]
+        count = max(count - len(rows), 0)
+
+
+def _rows(descriptor: int, start: int, end: int, skip: int, number: int) -> Iterator[list[Row]]:
     """Parse the bytes from ``start`` to ``end`` without the first ``skip`` entries; ``number`` entries came before."""
-    entries: list[ProcessOutput] = []
     for piece in _pieces(descriptor, start, end):
         if skip:
             whole = log_format.count(piece)
@@ -210,12 +232,12 @@ def _read(descriptor: int, start: int, end: int, skip: int, number: int) -> list
                 continue
             piece, skip = piece[log_format.offset_of(piece, skip) :], 0
         parsed = log_format.parse(piece)
-        entries += parsed.entries
+        yield parsed.rows
+        number += len(parsed.rows)
         if parsed.corrupt:
-            text = f"Corrupt Tentacle log at line {number + len(entries) + 1}, no more logs will be read"
-            entries.append(ProcessOutput(SOURCE_STDERR, Date(time.time_ns() // 1_000_000), text))
-            break
-    return entries
+            text = f"Corrupt Tentacle log at line {number + 1}, no more logs will be read"
+            yield [(SOURCE_STDERR, Date(time.time_ns() // 1_000_000), text)]
+            return
 
 
 def _pieces(descriptor: int, start: int, end: int) -> Iterable[bytes]:

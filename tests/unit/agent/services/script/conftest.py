@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import pathlib
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from module_utils._halibut import bson
 from module_utils._halibut.bson import Guid
 from module_utils._halibut.contracts import (
     COMPLETE,
+    TYPES,
     CancelScriptCommandV2,
     CompleteScriptCommandV2,
     DataStream,
@@ -22,7 +25,8 @@ from module_utils._halibut.contracts import (
     ScriptTicket,
     StartScriptCommandV2,
 )
-from module_utils._halibut.messages import Request
+from module_utils._halibut.messages import Request, Response, read_response, response_document
+from module_utils._halibut.objects import Contract
 from module_utils._halibut.timespan import TimeSpan
 from tentacle_agent.dispatch import Dispatcher, Peer
 from tentacle_agent.isolation import IsolationMutex
@@ -37,6 +41,16 @@ Wish = Callable[[ScriptStatusResponseV2], bool]
 
 class ServiceFailed(Exception):
     """The call was answered with an error; ``args`` are its message and details."""
+
+
+def as_received(response: Response) -> Any:
+    """The result as a client reads it; the lines of a large log become objects again only there."""
+    bulk = response.result.bulk() if isinstance(response.result, Contract) else None
+    if bulk is None:
+        return response.result
+    data = bulk.content.within(response_document(response), ("Message", "result", bulk.member))
+    received = read_response(bson.decode(zlib.decompress(data, -15)), TYPES)
+    return received.result if received else None
 
 
 class Caller:
@@ -61,7 +75,7 @@ class Caller:
         response = call.finish()
         if response.error is not None:
             raise ServiceFailed(response.error.message, response.error.details)
-        return response.result
+        return as_received(response)
 
     def start(self, ticket: str, body: str | None, wait: float | None = PATIENCE, files: dict[str, bytes] | None = None,
               password: str | None = None, **fields: Any) -> ScriptStatusResponseV2:

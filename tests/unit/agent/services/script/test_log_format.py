@@ -24,8 +24,8 @@ def test_entries_look_like_the_originals() -> None:
 def test_written_entries_are_read_back(lines: list[str]) -> None:
     data = log_format.encode(1, lines, INSTANT)
     parsed = log_format.parse(data)
-    assert [entry.text for entry in parsed.entries] == lines
-    assert {(entry.source, int(entry.occurred)) for entry in parsed.entries} == {(1, 1_767_225_600_123)}
+    assert [text for _source, _occurred, text in parsed.rows] == lines
+    assert {(source, int(occurred)) for source, occurred, _text in parsed.rows} == {(1, 1_767_225_600_123)}
     assert (parsed.length, parsed.corrupt) == (len(data), False)
 
 
@@ -34,7 +34,7 @@ def test_counting_and_skipping_need_no_parsing(lines: list[str], index: int) -> 
     data = log_format.encode(0, lines, INSTANT)
     assert log_format.count(data) == len(lines)
     rest = data[log_format.offset_of(data, index) :]
-    assert [entry.text for entry in log_format.parse(rest).entries] == lines[index:]
+    assert [text for _source, _occurred, text in log_format.parse(rest).rows] == lines[index:]
 
 
 @given(TEXTS, st.data())
@@ -43,7 +43,7 @@ def test_a_cut_log_gives_the_whole_entries_and_says_that_it_is_cut(lines: list[s
     last = log_format.offset_of(whole, len(lines) - 1)
     cut = data.draw(st.integers(last + 1, len(whole) - 1))
     parsed = log_format.parse(whole[:cut])
-    assert [entry.text for entry in parsed.entries] == lines[:-1]
+    assert [text for _source, _occurred, text in parsed.rows] == lines[:-1]
     assert (parsed.length, parsed.corrupt) == (last, True)
 
 
@@ -65,14 +65,13 @@ def test_last_end_is_where_the_last_certain_entry_ends() -> None:
     ],
 )
 def test_times_of_other_writers_are_understood(stamp: str, milliseconds: int) -> None:
-    (entry,) = log_format.parse(json.dumps(["debug", None, stamp]).encode()).entries
-    assert (entry.source, entry.text, int(entry.occurred)) == (2, None, milliseconds)
+    assert log_format.parse(json.dumps(["debug", None, stamp]).encode()).rows == [(2, milliseconds, None)]
 
 
 def test_white_space_between_entries_is_allowed() -> None:
     data = log_format.encode(0, ["a"], INSTANT) + b" \r\n" + log_format.encode(1, ["b"], INSTANT) + b"\n"
     parsed = log_format.parse(data)
-    assert [entry.text for entry in parsed.entries] == ["a", "b"]
+    assert [text for _source, _occurred, text in parsed.rows] == ["a", "b"]
     assert not parsed.corrupt
 
 
@@ -84,5 +83,5 @@ def test_white_space_between_entries_is_allowed() -> None:
 def test_what_is_no_entry_ends_the_reading(junk: bytes) -> None:
     good = log_format.encode(0, ["good"], INSTANT)
     parsed = log_format.parse(good + junk)
-    assert [entry.text for entry in parsed.entries] == ["good"]
+    assert [text for _source, _occurred, text in parsed.rows] == ["good"]
     assert (parsed.length, parsed.corrupt) == (len(good), True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import pathlib
+import zlib
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from module_utils._halibut import bson
+from module_utils._halibut.log_list import LogList
 from tentacle_agent.masking import Masker
 from tentacle_agent.services.script import output_log
-from tentacle_agent.services.script.output_log import OutputLog, read_file
+from tentacle_agent.services.script.output_log import LogPage, OutputLog, read_file
 
 
 @pytest.fixture
@@ -28,7 +31,11 @@ def log(path: str) -> Iterator[OutputLog]:
     log.forget()
 
 
-def texts(page: output_log.LogPage) -> list[str | None]:
+def texts(page: LogPage) -> list[str | None]:
+    if isinstance(page.entries, LogList):
+        array = bson.decode(zlib.decompress(page.entries.within({"Logs": []}, ("Logs",)), -15))["Logs"]
+        assert len(array) == len(page.entries)
+        return [line["Text"] for line in array]
     return [entry.text for entry in page.entries]
 
 
@@ -77,10 +84,15 @@ def test_a_poll_reads_only_what_is_new(log: OutputLog, monkeypatch: pytest.Monke
     batches=st.lists(st.lists(st.integers(0, 3000), min_size=1, max_size=4), min_size=1, max_size=12),
     asked=st.lists(st.integers(-2, 60), max_size=10),
     limit=st.one_of(st.none(), st.integers(1, 5000)),
+    piece=st.sampled_from([64, 1000, 1 << 18]),
+    bulk=st.sampled_from([1, 3000, 1 << 18]),
 )
 def test_any_page_is_the_slice_of_the_whole(
-    tmp_path: pathlib.Path, batches: list[list[int]], asked: list[int], limit: int | None
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, batches: list[list[int]], asked: list[int],
+    limit: int | None, piece: int, bulk: int,
 ) -> None:
+    monkeypatch.setattr(output_log, "PIECE", piece)
+    monkeypatch.setattr(output_log, "BULK_FROM", bulk)
     path = tmp_path / "property.log"
     path.unlink(missing_ok=True)
     log, written = OutputLog(str(path)), []
@@ -105,7 +117,10 @@ def test_any_page_is_the_slice_of_the_whole(
         assert collected == written
         log.close()
         assert texts(log.read(0)) == written
-        assert texts(read_file(str(path), 1)) == written[1:]
+        for after in asked:
+            page = read_file(str(path), after)
+            assert texts(page) == written[max(after, 0) :]
+            assert page.next_sequence == max(after, len(written))
     finally:
         log.forget()
 
