@@ -70,7 +70,8 @@ sys.path.insert(0, "plugins")
 from module_utils._verify import causes
 for cause in causes.CAUSES.values():
     side = f"Side: {cause.side}. " if cause.side else ""
-    print(f"``{cause.word}``\\n    {side}{cause.summary}\\n\\n    *Next:* {cause.remedy}\\n")
+    print(f"``{cause.word}``\\n    {side}{cause.summary}\\n")
+    print(f"    *Sign:* {cause.sign}\\n\\n    *Next:* {cause.remedy}\\n")
 """
 
 

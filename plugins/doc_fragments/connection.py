@@ -45,6 +45,21 @@ options:
         answer.
     type: int
     default: 30
+  proxy_host:
+    description:
+      - Name or IP address of an HTTP proxy to go through, as the Octopus Server does for a machine with a proxy.
+      - The proxy must tunnel with C(CONNECT). It looks up the agent's name itself.
+    type: str
+  proxy_port:
+    description: Port of the proxy.
+    type: int
+    default: 8080
+  proxy_username:
+    description: User name for the proxy, sent as a Basic login with the first request. Without it no login is sent.
+    type: str
+  proxy_password:
+    description: Password for the proxy.
+    type: str
 requirements:
   - Nothing but Python 3.9 or later where the task runs. The agent may be of this collection or an original Octopus
     Tentacle.

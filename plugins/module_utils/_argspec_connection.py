@@ -13,6 +13,8 @@ from typing import Any
 from ._client.client import Client
 from ._client.endpoint import DEFAULT_PORT, Endpoint, Timeouts, endpoint
 from ._client.errors import ClientError, ServiceCallError
+from ._client.proxy import DEFAULT_PORT as PROXY_PORT
+from ._client.proxy import Proxy, proxy
 
 DETAIL_LINES = 30  # how much of an agent's own account of an error is passed on
 
@@ -27,6 +29,10 @@ def connection_arguments(*, credentials: bool) -> dict[str, dict[str, Any]]:
         "client_key": {"type": "path"},
         "client_key_passphrase": {"type": "str", "no_log": True},
         "timeout": {"type": "int", "default": 30},
+        "proxy_host": {"type": "str"},
+        "proxy_port": {"type": "int", "default": PROXY_PORT},
+        "proxy_username": {"type": "str"},
+        "proxy_password": {"type": "str", "no_log": True},
     }
 
 
@@ -56,6 +62,20 @@ def timeout_of(parameters: dict[str, Any]) -> int:
     return seconds
 
 
+def proxy_of(parameters: dict[str, Any]) -> Proxy | None:
+    """The checked proxy, or None; ClientError (invalid_input) with a sentence."""
+    if parameters["proxy_host"]:
+        return proxy(
+            parameters["proxy_host"],
+            parameters["proxy_port"],
+            parameters["proxy_username"],
+            parameters["proxy_password"],
+        )
+    if parameters["proxy_username"] or parameters["proxy_password"]:
+        raise ClientError("invalid_input", "A login for a proxy was given without proxy_host.")
+    return None
+
+
 def client_of(parameters: dict[str, Any]) -> Client:
     """A client that has not connected yet; ClientError (invalid_input) where an option cannot be used."""
     return Client(
@@ -64,6 +84,7 @@ def client_of(parameters: dict[str, Any]) -> Client:
         key=parameters["client_key"],
         passphrase=parameters["client_key_passphrase"],
         timeouts=Timeouts.of(parameters["timeout"]),
+        proxy=proxy_of(parameters),
     )
 
 

@@ -372,7 +372,7 @@ def main() -> None:
     except InstanceError as error:
         module.fail_json(msg=str(error), cause=error.cause)
     except ValueError as error:
-        module.fail_json(msg=str(error), cause="option_invalid")
+        module.fail_json(msg=str(error), cause="invalid_input")
     module.exit_json(**result)
 
 

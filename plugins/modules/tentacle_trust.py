@@ -202,7 +202,7 @@ def main() -> None:
         module.fail_json(
             msg="'exclusive' was given together with 'state: absent' or 'old_thumbprint', which contradict each other: "
             "it says that exactly 'trusted_thumbprints' are trusted. Leave one of the two out.",
-            cause="option_invalid",
+            cause="invalid_input",
         )
     try:
         result = run(module.params, module.check_mode)

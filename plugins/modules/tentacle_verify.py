@@ -15,7 +15,7 @@ description:
   - Steps are name lookup, TCP to every address, TLS, certificate, expected thumbprint, page, identity exchange,
     capabilities, and that a caller without a certificate is refused.
   - Works with the agent of this collection and with original Tentacles. Needs no Octopus Server.
-  - Runs no script and writes no file on the agent's host.
+  - Runs no script and writes no file on the agent's host, unless O(proof=true).
   - With O(endpoints) checks thousands of agents at once, in one task from one host, and looks for shared identities.
   - What cannot be known is V(null), never guessed.
 extends_documentation_fragment:
@@ -76,6 +76,25 @@ options:
     description: Seconds between two checks.
     type: int
     default: 2
+  address:
+    description:
+      - IP address that the name in O(host) should stand for.
+      - Where the name fails, the address is tried too. Where that is good, RV(cause) is V(dns).
+    type: str
+  tls_versions:
+    description: Try TLS 1.2 and TLS 1.3 each on a connection of its own.
+    type: bool
+    default: false
+  proof:
+    description:
+      - Prove that work can be done. A file of 64 KiB is pushed, a script compares its hash and removes it again, and
+        tells the agent's version.
+      - Needs O(client_cert), and bash on the agent's host.
+    type: bool
+    default: false
+  vantage:
+    description: What to call the place that the check is made from, such as V(controller). Returned as it is.
+    type: str
 attributes:
   action:
     description:
@@ -130,10 +149,11 @@ cause:
     - The first thing to repair, one word of a closed list.
     - V(ok) where every step that could be tried succeeded, V(unknown) where the evidence fits no single cause.
     - >-
-      Found by this module are V(dns), V(filtered), V(refused), V(reset), V(network), V(port_mismatch),
-      V(http_injected), V(tls_no_common), V(tls_offloaded), V(agent_thumbprint_mismatch), V(server_not_trusted),
-      V(weak_server_certificate) and V(invalid_input). Others, such as V(port_taken_zombie), can be among
-      RV(alternatives).
+      Found by a check of a connection are V(dns), V(filtered), V(refused), V(reset), V(network), V(port_mismatch),
+      V(http_injected), V(tls_no_common), V(tls_offloaded), V(tls_intercepted), V(agent_thumbprint_mismatch),
+      V(server_not_trusted), V(weak_server_certificate), V(invalid_input), and V(proxy_unreachable),
+      V(proxy_auth_required), V(proxy_denied), V(proxy_not_tunnel) and V(proxy_no_route). Others, such as
+      V(port_taken_zombie), can be among RV(alternatives).
   type: str
   returned: always
   sample: server_not_trusted
@@ -164,6 +184,11 @@ findings:
   type: list
   elements: dict
   returned: always
+tell_apart:
+  description: For RV(cause) and each of RV(alternatives), the sign that shows that it is this one.
+  type: list
+  elements: dict
+  returned: always
 steps:
   description: The steps in order, each with name, status (V(ok), V(failed) or V(skipped)), seconds and evidence.
   type: list
@@ -177,6 +202,16 @@ port:
   description: The port that was checked.
   type: int
   returned: always
+vantage:
+  description: O(vantage).
+  type: str
+  returned: always
+position:
+  description:
+    - Where the check was made, seen from the agent's address. V(loopback) and V(own_address) are the agent's host
+      itself, V(elsewhere) is another host, V(proxy) is a way through a proxy.
+  type: str
+  returned: always
 addresses:
   description:
     - All addresses of the host, each with address, family, status and seconds. V(null) if the name is unknown.
@@ -186,6 +221,10 @@ addresses:
 address:
   description: The address that was used.
   type: str
+  returned: always
+proxy:
+  description: Host, port, user name, and the status, words and name that the proxy answered with.
+  type: dict
   returned: always
 first_bytes:
   description: What a service that is not TLS said first.
@@ -199,6 +238,14 @@ tls_version:
 cipher:
   description: The cipher suite that was agreed.
   type: str
+  returned: always
+tls_versions:
+  description: Whether TLS 1.2 and TLS 1.3 are spoken, each V(true), V(false) or V(null), with O(tls_versions=true).
+  type: dict
+  returned: always
+client_certificate_requested:
+  description: Whether the other side asked for a certificate of the caller, as every Tentacle does.
+  type: bool
   returned: always
 thumbprint:
   description: SHA-1 thumbprint of the certificate that was seen.
@@ -217,10 +264,18 @@ certificate:
   type: dict
   returned: always
 page:
-  description: Status, title and server of the page for browsers, and whether it is a Tentacle's.
+  description: Status, HTTP version, title, server and C(Via) of the page for browsers, and whether it is a Tentacle's.
   type: dict
   returned: always
-client_thumbprint:
+client_tls_versions:
+  description: Whether TLS 1.2 and TLS 1.3 are spoken, each V(true), V(false) or V(null), with O(tls_versions=true).
+  type: dict
+  returned: always
+client_certificate_requested:
+  description: Whether the other side asked for a certificate of the caller, as every Tentacle does.
+  type: bool
+  returned: always
+thumbprint:
   description: SHA-1 thumbprint of O(client_cert), which the agent must trust.
   type: str
   returned: always
@@ -237,6 +292,29 @@ capabilities:
 stranger_refused:
   description: Whether a caller without a certificate was refused.
   type: bool
+  returned: always
+impostor_refused:
+  description:
+    - Whether a caller with a throw-away certificate was refused. V(null) where none can be made, because there is no
+      C(openssl) where the task runs.
+  type: bool
+  returned: always
+version:
+  description: The version that the agent calls itself in scripts, with O(proof=true).
+  type: str
+  returned: always
+proof:
+  description: Path, size and hash of the pushed file, and the times of upload and script, with O(proof=true).
+  type: dict
+  returned: always
+target:
+  description: What was seen on the agent's host itself. V(null) where it was not looked at.
+  type: dict
+  returned: always
+vantages:
+  description: The checks that were compared. V(null) for a single check.
+  type: list
+  elements: dict
   returned: always
 seconds:
   description: How long the check took.
@@ -277,6 +355,7 @@ checked_at:
   sample: "2026-11-25T10:00:00Z"
 """
 
+import ipaddress
 import time
 from typing import Any
 
@@ -287,33 +366,55 @@ from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connec
     endpoint_arguments,
     endpoint_of,
     failure,
+    proxy_of,
     timeout_of,
 )
-from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint
+from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint, host_name
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
-from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import load
+from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import Identity, load
 from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet
 from ansible_collections.listening.tentacle.plugins.module_utils._reporter import Reporter, progress_path
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.causes import CAUSES
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.fleet import DEFAULT_CONCURRENCY
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.result import Result
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.steps import Options, verify
+from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import throwaway
 
 ANY = "any"
 
 
-def options_of(parameters: dict[str, Any]) -> Options:
-    """How to check. ClientError for options that cannot be used."""
+def options_of(parameters: dict[str, Any], impostor: Identity | None = None) -> Options:
+    """How to check, with a certificate that must be refused. ClientError for options that cannot be used."""
     certificate, key = parameters["client_cert"], parameters["client_key"]
     if key and not certificate:
         raise ClientError("invalid_input", "A client_key was given without the client_cert that it belongs to.")
     identity = load(certificate, key, parameters["client_key_passphrase"]) if certificate else None
-    return Options(identity=identity, timeout=timeout_of(parameters))
+    return Options(
+        identity=identity,
+        timeout=timeout_of(parameters),
+        impostor=impostor,
+        tls_versions=parameters["tls_versions"],
+        proof=parameters["proof"],
+        proxy=proxy_of(parameters),
+        address=address_of(parameters),
+        vantage=parameters["vantage"],
+    )
 
 
-def check(parameters: dict[str, Any]) -> tuple[Result, int]:
+def address_of(parameters: dict[str, Any]) -> str | None:
+    """The IP address that the host's name should stand for; ClientError for anything else."""
+    if not parameters["address"]:
+        return None
+    address = host_name(parameters["address"])
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise ClientError("invalid_input", f"address: {address!r} is a name; an IP address is expected.") from None
+
+
+def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple[Result, int]:
     """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
-    endpoint, options = endpoint_of(parameters), options_of(parameters)
+    endpoint, options = endpoint_of(parameters), options_of(parameters, impostor)
     attempts = 0
     while True:
         attempts += 1
@@ -331,10 +432,10 @@ def words(fail_on: list[str]) -> set[str]:
     return set(CAUSES) - {"ok"} if ANY in fail_on else set(fail_on)
 
 
-def check_endpoints(module: AnsibleModule, fatal: set[str]) -> None:
+def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Identity | None) -> None:
     """Check the list of endpoints and end; ClientError for options that cannot be used."""
     reporter = Reporter(progress_path(), str)
-    facts = check_fleet(module.params, options_of(module.params), reporter.say)
+    facts = check_fleet(module.params, options_of(module.params, impostor), reporter.say)
     reporter.close()
     found = set(facts["totals"]["causes"]) | ({"shared_identity"} & set(facts["totals"]["findings"]))
     if found & fatal:
@@ -358,18 +459,23 @@ def main() -> None:
             "fail_on": {"type": "list", "elements": "str", "default": [ANY]},
             "retries": {"type": "int", "default": 0},
             "delay": {"type": "int", "default": 2},
+            "address": {"type": "str"},
+            "tls_versions": {"type": "bool", "default": False},
+            "proof": {"type": "bool", "default": False},
+            "vantage": {"type": "str"},
             "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
             "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
             "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
         },
-        mutually_exclusive=[("host", "endpoints"), ("thumbprint", "endpoints")],
+        mutually_exclusive=[("host", "endpoints"), ("thumbprint", "endpoints"), ("address", "endpoints")],
         supports_check_mode=True,
     )
     try:
         fatal = words(module.params["fail_on"])
-        if module.params["endpoints"] is not None:
-            check_endpoints(module, fatal)
-        result, attempts = check(module.params)
+        with throwaway() as impostor:
+            if module.params["endpoints"] is not None:
+                check_endpoints(module, fatal, impostor)
+            result, attempts = check(module.params, impostor)
     except ClientError as error:
         module.fail_json(**{**unchecked(module.params, error), **failure(error, "Nothing was checked")})
     facts = {"changed": False, "attempts": attempts, **result.as_dict()}

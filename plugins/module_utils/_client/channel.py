@@ -22,6 +22,7 @@ from .._halibut.contracts import DataStream
 from .._halibut.errors import HalibutError, LocalProtocolError
 from .._halibut.messages import Request, Response, streams_of
 from . import failures, transport
+from . import proxy as proxies
 from .endpoint import Endpoint, Timeouts
 from .errors import ClientError
 from .identity import Identity, context
@@ -65,16 +66,21 @@ class Channel:
 
     @classmethod
     def open(
-        cls, endpoint: Endpoint, identity: Identity | None, timeouts: Timeouts, types: Mapping[str, Any] | None = None
+        cls,
+        endpoint: Endpoint,
+        identity: Identity | None,
+        timeouts: Timeouts,
+        types: Mapping[str, Any] | None = None,
+        proxy: proxies.Proxy | None = None,
     ) -> Channel:
         """Connect, agree on TLS, and compare the thumbprint before anything is said."""
         try:
-            stream = _agree(endpoint, identity, timeouts, weak=False)
+            stream = _agree(endpoint, identity, timeouts, proxy, weak=False)
         except transport.HandshakeError as error:
             if not (endpoint.thumbprint and failures.is_weakness(error.error)):
                 raise failures.no_handshake(error.error, error.first, str(endpoint), identity) from error
             try:
-                stream = _agree(endpoint, identity, timeouts, weak=True)
+                stream = _agree(endpoint, identity, timeouts, proxy, weak=True)
             except transport.HandshakeError as again:
                 raise failures.no_handshake(again.error, again.first, str(endpoint), identity) from again
         try:
@@ -196,17 +202,25 @@ class Channel:
         return self._events.popleft()
 
 
-def _agree(endpoint: Endpoint, identity: Identity | None, timeouts: Timeouts, *, weak: bool) -> transport.TlsStream:
+def _agree(
+    endpoint: Endpoint, identity: Identity | None, timeouts: Timeouts, proxy: proxies.Proxy | None, *, weak: bool
+) -> transport.TlsStream:
+    goal = proxy or endpoint
     try:
-        addresses = transport.resolve(endpoint.host, endpoint.port)
+        addresses = transport.resolve(goal.host, goal.port)
     except (OSError, UnicodeError) as error:
-        raise failures.not_resolved(
-            error if isinstance(error, OSError) else OSError(str(error)), endpoint.host
-        ) from error
+        failure = error if isinstance(error, OSError) else OSError(str(error))
+        if proxy is not None:
+            raise proxies.not_reached(failure, proxy) from error
+        raise failures.not_resolved(failure, goal.host) from error
     try:
         connection = transport.dial(addresses, timeouts.connect)
     except OSError as error:
+        if proxy is not None:
+            raise proxies.not_reached(error, proxy) from error
         raise failures.not_connected(error, str(endpoint), timeouts.connect) from error
+    if proxy is not None:
+        proxies.tunnel(connection, proxy, endpoint, timeouts.connect)
     return transport.TlsStream.open(connection, context(identity, weak=weak), endpoint.host, timeouts.handshake)
 
 

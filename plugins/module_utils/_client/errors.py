@@ -23,6 +23,12 @@ _NO_MATCH = (
     "Halibut.Exceptions.AmbiguousMethodMatchHalibutClientException",
     "Halibut.Exceptions.NoMatchingServiceOrMethodHalibutClientException",
 )
+_SYSTEM_MESSAGES = (
+    ("no space left on device", "disk_full"),
+    ("not enough space on the disk", "disk_full"),
+    ("permission denied", "permissions"),
+    ("read-only file system", "permissions"),
+)
 
 
 class ClientError(Exception):
@@ -58,13 +64,19 @@ class ServiceCallError(ClientError):
 
     def __init__(self, error: ServerError, called: str) -> None:
         first = (error.message or "").strip().split("\n")[0] or "no message"
-        super().__init__("agent_error", f"{called} was answered with an error: {first}")
+        super().__init__(_word(error), f"{called} was answered with an error: {first}")
         self.error = error
 
     @property
     def details(self) -> str | None:
         """The agent's own account, of many lines; None where it gave none."""
         return self.error.details
+
+
+def _word(error: ServerError) -> str:
+    """The cause of an agent's error: some of the system's own messages are causes by themselves."""
+    text = f"{error.message}\n{error.details}".lower()
+    return next((word for message, word in _SYSTEM_MESSAGES if message in text), "agent_error")
 
 
 class NoMatchingMethod(ServiceCallError):

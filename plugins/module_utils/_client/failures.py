@@ -18,6 +18,7 @@ import ssl
 from .._halibut.errors import LocalProtocolError, RemoteProtocolError
 from .errors import ClientError
 from .identity import Identity
+from .transport import is_tls
 
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL)
 _CUT = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
@@ -103,7 +104,7 @@ def not_connected(error: OSError, where: str, timeout: float) -> ClientError:
         return ClientError(
             "refused",
             f"{where} refused the connection.",
-            also=("not_listening", "port_mismatch", "wrong_address"),
+            also=("not_listening", "filtered", "port_mismatch", "wrong_address"),
             unsent=True,
         )
     if isinstance(error, _CUT):
@@ -121,7 +122,7 @@ def not_connected(error: OSError, where: str, timeout: float) -> ClientError:
 
 def no_handshake(error: OSError, first: bytes, where: str, identity: Identity | None) -> ClientError:
     """TLS could not be agreed; `first` are the first bytes that came."""
-    if first and first[0] not in (0x15, 0x16):
+    if first and not is_tls(first):
         return not_tls(first, where)
     if first[:1] == b"\x16" and first[5:6] == b"\x01":
         return ClientError("port_mismatch", f"{where} sends back what it is sent: an echo service.")
@@ -300,6 +301,11 @@ def _tls_failure(error: OSError, where: str, identity: Identity | None) -> Clien
         f"The TLS handshake with {where} failed: {in_words(reason)}.",
         also=("port_mismatch", "tls_intercepted"),
     )
+
+
+def is_no_common(error: OSError) -> bool:
+    """True if the two ends found no TLS version or cipher in common."""
+    return getattr(error, "reason", None) in _NO_COMMON
 
 
 def is_weakness(error: OSError) -> bool:

@@ -24,10 +24,21 @@ from .channel import Channel, Progress, Receive
 from .endpoint import Endpoint, Timeouts
 from .errors import ClientError, ServiceCallError, service_call_error
 from .identity import Identity, load
+from .proxy import Proxy
 
 REPEAT_SECONDS = 60  # how long a call that may be repeated is tried again, as Tentacle's client does
 _FINAL = frozenset(
-    {"dns", "agent_thumbprint_mismatch", "tls_no_common", "invalid_input", "http_injected", "port_mismatch"}
+    {
+        "dns",
+        "agent_thumbprint_mismatch",
+        "tls_no_common",
+        "invalid_input",
+        "http_injected",
+        "port_mismatch",
+        "proxy_auth_required",
+        "proxy_denied",
+        "proxy_not_tunnel",
+    }
 )
 
 
@@ -42,12 +53,14 @@ class Session:
         passphrase: str | None = None,
         *,
         timeouts: Timeouts | None = None,
+        proxy: Proxy | None = None,
         types: Mapping[str, Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.endpoint = endpoint
         self.identity: Identity | None = load(certificate, key, passphrase) if certificate else None
         self.timeouts = timeouts or Timeouts()
+        self.proxy = proxy
         self.connections = 0  # how many were made so far
         self._types = types
         self._sleep = sleep
@@ -146,7 +159,7 @@ class Session:
         return channel
 
     def _open(self) -> Channel:
-        channel = Channel.open(self.endpoint, self.identity, self.timeouts, self._types)
+        channel = Channel.open(self.endpoint, self.identity, self.timeouts, self._types, self.proxy)
         self.connections += 1
         channel.greet()
         return channel

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .._halibut import limits
+from . import records
 
 FIRST_BYTES = 512  # how much of a foreign answer is kept as evidence
 READ_SIZE = 65536
@@ -76,13 +77,19 @@ def prepare(connection: socket.socket) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def is_tls(first: bytes) -> bool:
+    """Whether the first bytes of an answer begin a record of TLS: an alert or a handshake message."""
+    return first[:1] in (b"\x15", b"\x16") and first[1:2] in (b"\x03", b"")
+
+
 class HandshakeError(Exception):
     """TLS could not be agreed. `error` says why, `first` holds the first bytes that the other side sent."""
 
-    def __init__(self, error: OSError, first: bytes) -> None:
+    def __init__(self, error: OSError, first: bytes, first_at: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
         self.first = first
+        self.first_at = first_at
 
 
 class TlsStream:
@@ -90,9 +97,12 @@ class TlsStream:
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, host: str) -> None:
         self.first = b""
+        self.first_at: float | None = None  # when the first byte came, as time.monotonic tells it
         self.certificate = b""
         self.version = ""
         self.cipher = ""
+        self.asked: bool | None = None  # whether the other side asked for our certificate, as every Tentacle does
+        self._said = b""
         self._connection = connection
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=_server_name(host))
@@ -109,7 +119,7 @@ class TlsStream:
             stream._shake_hands(time.monotonic() + timeout)
         except OSError as error:  # ssl.SSLError and time-outs are among them
             stream.close()
-            raise HandshakeError(error, stream.first) from error
+            raise HandshakeError(error, stream.first, stream.first_at) from error
         except BaseException:
             stream.close()
             raise
@@ -156,10 +166,14 @@ class TlsStream:
         self.version = self._tls.version() or ""
         cipher = self._tls.cipher()
         self.cipher = cipher[0] if cipher else ""
+        self.asked = records.asked_for_certificate(self._said, self.version, self.cipher)
+        self._said = b""
 
     def _flush(self, deadline: float) -> None:
         data = self._outgoing.read()
         if data:
+            if not self.version and len(self._said) < records.MAX_FLIGHTS:
+                self._said += data
             self._connection.settimeout(_left(deadline))
             self._connection.sendall(data)
 
@@ -168,6 +182,8 @@ class TlsStream:
         if _QUICKACK is not None:
             self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel forgets it again and again
         data = self._connection.recv(READ_SIZE)
+        if self.first_at is None and data:
+            self.first_at = time.monotonic()
         if len(self.first) < FIRST_BYTES:
             self.first += data[: FIRST_BYTES - len(self.first)]
         if data:

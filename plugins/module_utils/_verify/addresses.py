@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._client.transport import Address, prepare
+from .result import Result
 
 MAX_ADDRESSES = 16  # a name with more is a service of its own kind; the rest is left out
 GRACE_SECONDS = 0.2  # how long the others may still answer once one address has
+FAMILY_SECONDS = 1.5  # how long another family may still answer: the first packet is sent again after a second
 
 
 @dataclass
@@ -60,14 +62,21 @@ def connect_all(addresses: list[Address], timeout: float) -> list[Attempt]:
             _start(attempt, selector, begin)
         deadline = begin + timeout
         while selector.get_map():
-            if any(attempt.status == "connected" for attempt in attempts):
-                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-            _wait(selector, deadline, begin)
-            if time.monotonic() >= deadline:
+            _wait(selector, min(deadline, _end(attempts, begin)), begin)
+            if time.monotonic() >= min(deadline, _end(attempts, begin)):
                 break
-    late = time.monotonic() - begin >= timeout
-    _settle(attempts, late, begin)
+    _settle(attempts, begin, min(timeout, FAMILY_SECONDS))
     return attempts
+
+
+def _end(attempts: list[Attempt], begin: float) -> float:
+    """Until when the open attempts are worth waiting for, now that some may have connected."""
+    connected = {entry.address.family: entry.seconds or 0.0 for entry in attempts if entry.status == "connected"}
+    if not connected:
+        return float("inf")
+    open_families = {entry.address.family for entry in attempts if entry.status is None} - set(connected)
+    soon = begin + min(connected.values()) + GRACE_SECONDS
+    return max(soon, begin + FAMILY_SECONDS) if open_families else soon
 
 
 def _start(attempt: Attempt, selector: selectors.BaseSelector, begin: float) -> None:
@@ -111,9 +120,10 @@ def _fail(attempt: Attempt, error: OSError, begin: float) -> None:
     _drop(attempt)
 
 
-def _settle(attempts: list[Attempt], late: bool, begin: float) -> None:
-    """Keep one connection; say `silent` only of addresses that had the whole time."""
+def _settle(attempts: list[Attempt], begin: float, patience: float) -> None:
+    """Keep one connection; say `silent` only of addresses that had their time."""
     kept = False
+    late = time.monotonic() - begin >= patience
     for attempt in attempts:
         if attempt.status == "connected" and not kept:
             kept = True
@@ -122,6 +132,23 @@ def _settle(attempts: list[Attempt], late: bool, begin: float) -> None:
         if attempt.status is None and late:
             attempt.status, attempt.error = "silent", TimeoutError("no answer")
             attempt.seconds = round(time.monotonic() - begin, 4)
+
+
+def find_broken(result: Result, attempts: list[Attempt]) -> None:
+    """Findings for the addresses that failed beside one that works: a whole family, or single ones."""
+    good = {attempt.address.version for attempt in attempts if attempt.status == "connected"}
+    for version in ("IPv4", "IPv6"):
+        family = [attempt for attempt in attempts if attempt.address.version == version]
+        bad = [attempt for attempt in family if attempt.status not in ("connected", None)]
+        if bad and len(bad) == len(family) and good:
+            tried = ", ".join(f"{attempt.address.text} {attempt.status}" for attempt in bad)
+            result.find("address_family", f"{version} does not work ({tried}), {' and '.join(sorted(good))} does.")
+        elif good:
+            for attempt in bad:
+                result.find(
+                    "wrong_address",
+                    f"The address {attempt.address.text} is {attempt.status}; another one of the same name works.",
+                )
 
 
 def _drop(attempt: Attempt) -> None:

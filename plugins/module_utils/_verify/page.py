@@ -28,6 +28,8 @@ class Page:
     server: str | None
     tentacle: bool | None
     data: bytes = b""
+    http: str | None = None
+    via: str | None = None
 
     @property
     def foreign(self) -> bool:
@@ -45,7 +47,14 @@ class Page:
         return f"The page is not a Tentacle's (status {self.status or 'none'}, {shown}, server {server})."
 
     def as_dict(self) -> dict[str, Any]:
-        return {"status": self.status, "title": self.title, "server": self.server, "tentacle": self.tentacle}
+        return {
+            "status": self.status,
+            "http": self.http,
+            "title": self.title,
+            "server": self.server,
+            "via": self.via,
+            "tentacle": self.tentacle,
+        }
 
 
 def fetch(stream: TlsStream, endpoint: Endpoint, timeout: float) -> Page:
@@ -74,15 +83,21 @@ def judge(data: bytes) -> Page:
     head, _dummy, body = data.partition(b"\r\n\r\n")
     match = re.match(rb"HTTP/(\d\.\d) (\d{3})", head)
     title = _TITLE.search(body)
-    server = re.search(rb"^Server:[ \t]*([^\r\n]*)", head, re.IGNORECASE | re.MULTILINE)
     known = (title is not None and b"tentacle" in title[1].lower()) or _DEFAULT in body
     return Page(
         status=int(match[2]) if match else None,
         title=_clean(title[1]) if title else None,
-        server=_clean(server[1]) if server else None,
+        server=_header(head, b"Server"),
         tentacle=bool(match) and known,
         data=data[:512],
+        http=match[1].decode("ascii") if match else None,
+        via=_header(head, b"Via"),
     )
+
+
+def _header(head: bytes, name: bytes) -> str | None:
+    match = re.search(rb"^" + name + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE | re.MULTILINE)
+    return _clean(match[1]) if match else None
 
 
 def _clean(raw: bytes) -> str:

@@ -14,7 +14,25 @@ from .._client.errors import ClientError
 from .causes import CAUSES
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
-NAMES = ("name", "tcp", "tls", "certificate", "thumbprint", "page", "identity", "capabilities", "stranger")
+NAMES = (
+    "name",
+    "tcp",
+    "proxy",
+    "first_bytes",
+    "tls",
+    "tls_versions",
+    "certificate",
+    "thumbprint",
+    "page",
+    "identity",
+    "capabilities",
+    "stranger",
+    "impostor",
+    "proof",
+    "target",
+)
+SLOW_SECONDS = 2.0  # a step that took longer is worth a finding
+_TIMED = ("tcp", "first_bytes", "tls", "page", "identity", "capabilities", "stranger")
 
 
 @dataclass
@@ -31,11 +49,16 @@ class Step:
 class Facts:
     """Everything that was learned on the way; None: not learned."""
 
+    vantage: str | None = None
+    position: str | None = None
     addresses: list[dict[str, Any]] | None = None
     address: str | None = None
+    proxy: dict[str, Any] | None = None
     first_bytes: str | None = None
     tls_version: str | None = None
     cipher: str | None = None
+    tls_versions: dict[str, bool | None] | None = None
+    client_certificate_requested: bool | None = None
     thumbprint: str | None = None
     thumbprint_sha256: str | None = None
     certificate: dict[str, Any] | None = None
@@ -44,6 +67,11 @@ class Facts:
     trusted: bool | None = None
     capabilities: list[str] | None = None
     stranger_refused: bool | None = None
+    impostor_refused: bool | None = None
+    version: str | None = None
+    proof: dict[str, Any] | None = None
+    target: dict[str, Any] | None = None
+    vantages: list[dict[str, Any]] | None = None
 
 
 @dataclass
@@ -72,9 +100,13 @@ class Result:
     def blame(self, error: ClientError) -> None:
         """Take note of a failure. The first one is the cause, later ones are further findings."""
         if self.ok:
-            self.cause, self.evidence, self.alternatives = error.cause, error.evidence, error.also
+            self.supersede(error)
         else:
             self.find(error.cause, error.evidence)
+
+    def supersede(self, error: ClientError) -> None:
+        """Put a better explanation in the place of the present one, which it includes."""
+        self.cause, self.evidence, self.alternatives = error.cause, error.evidence, error.also
 
     def find(self, word: str, evidence: str) -> None:
         """Something worth knowing that is not what fails now."""
@@ -86,10 +118,17 @@ class Result:
         """A step that was not tried, and why."""
         self.steps[name].status, self.steps[name].evidence = SKIPPED, why
 
+    def find_slowness(self) -> None:
+        """A finding for each step that succeeded, but took its time."""
+        for name in _TIMED:
+            step = self.steps[name]
+            if step.status == OK and step.seconds is not None and step.seconds >= SLOW_SECONDS:
+                self.find("slow", f"The step {name} took {step.seconds:.1f} s.")
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, for a module's result or JSON."""
         entry = CAUSES[self.cause]
-        facts = asdict(self.facts)
+        fitting = (self.cause, *self.alternatives) if self.alternatives else ()
         return {
             "cause": self.cause,
             "side": entry.side,
@@ -97,20 +136,22 @@ class Result:
             "evidence": self.evidence,
             "remedy": entry.remedy,
             "alternatives": list(self.alternatives),
+            "tell_apart": [{"cause": word, "sign": CAUSES[word].sign} for word in fitting],
             "findings": self.findings,
             "host": self.endpoint.host,
             "port": self.endpoint.port,
             "expected_thumbprint": self.endpoint.thumbprint,
             "steps": [asdict(self.steps[name]) for name in NAMES],
             "seconds": round(self.seconds, 3),
-            **facts,
+            **asdict(self.facts),
         }
 
 
 class Stopwatch:
     """Writes a step's outcome with its time: `with Stopwatch(result, "tls") as step`.
 
-    A ClientError inside fails the step, is blamed, and goes on to whoever runs the steps.
+    A ClientError inside fails the step, is blamed, and goes on to whoever runs the steps. A step that sets its seconds
+    itself keeps them.
     """
 
     def __init__(self, result: Result, name: str) -> None:
@@ -123,7 +164,8 @@ class Stopwatch:
         return self._step
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._step.seconds = round(time.monotonic() - self._begin, 4)
+        if self._step.seconds is None:
+            self._step.seconds = round(time.monotonic() - self._begin, 4)
         if isinstance(error, ClientError):
             self._step.status, self._step.evidence = FAILED, error.evidence
             self._result.blame(error)

@@ -3,55 +3,83 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Walk a connection from the name to the capabilities, and say what the first thing to repair is.
 
-Four connections at most: the caller's own, which goes on to the identity exchange where a client certificate was given;
-one without a certificate for the page; one without a certificate that says hello, which an agent must refuse; and the
-first one again where weak TLS parameters have to be allowed. Nothing is changed on the agent: no script, no file.
+A few connections: the caller's own, which goes on to the identity exchange where a client certificate was given; one
+for the page; one without a certificate that says hello, and one with a throw-away certificate, which an agent must both
+refuse; and the first one again where weak TLS parameters have to be allowed. Unless the proof of work is asked for,
+nothing is changed on the agent: no script, no file.
 """
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
-from .. import _x509
 from .._client import failures, transport
+from .._client import proxy as proxies
 from .._client.channel import Channel, mismatch
-from .._client.client import CAPABILITIES
 from .._client.endpoint import Endpoint, Timeouts
-from .._client.errors import ClientError, NoMatchingMethod, ServiceCallError, service_call_error
-from .._client.identity import Identity, context, weakness
-from .._client.session import Session
+from .._client.errors import ClientError
+from .._client.identity import Identity, context
+from .._client.proxy import Proxy
 from .._halibut import thumbprint
-from .addresses import Attempt, connect_all
+from . import between, certificate, insider, proof, versions
+from .addresses import Attempt, connect_all, find_broken
 from .outsider import Outsider
-from .result import FAILED, Result, Stopwatch
+from .result import FAILED, OK, Result, Stopwatch
+from .way import Way, position
 
 DEFAULT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to check. `timeout` is for each step, in seconds."""
+    """How to check. `timeout` is for each step, in seconds.
+
+    `identity` is the caller's certificate; `impostor` a throw-away one, that the agent must refuse. `address` is the IP
+    address that the host's name should stand for: it is tried where the name fails. `vantage` is what to call the place
+    that the check is made from. `proof` runs a script and pushes a file, which needs `identity`.
+    """
 
     identity: Identity | None = None
     timeout: float = DEFAULT_SECONDS
     page: bool = True
     stranger: bool = True
+    impostor: Identity | None = None
+    tls_versions: bool = False
+    proof: bool = False
+    proxy: Proxy | None = None
+    address: str | None = None
+    vantage: str | None = None
 
 
 def verify(endpoint: Endpoint, options: Options | None = None) -> Result:
-    """Check one endpoint. Never raises for what the other side or the network does."""
-    check = _Check(endpoint, options or Options())
+    """Check one endpoint. Never raises for what the other side or the network does. May run in many threads at once."""
+    options = options or Options()
     begin = time.monotonic()
-    try:
-        check.run()
-    except ClientError:
-        pass  # it is in the result
-    finally:
-        check.close()
-    check.result.seconds = time.monotonic() - begin
-    return check.result
+    result = _Check(endpoint, options).run()
+    if options.address and options.proxy is None:
+        _compare_with_address(result, options)
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+def _compare_with_address(result: Result, options: Options) -> None:
+    """Where the name fails, try the address that it should stand for: then the name is to blame."""
+    found = [entry["address"] for entry in result.facts.addresses or []]
+    if options.address in found or result.endpoint.host == options.address:
+        return
+    says = f"The name {result.endpoint.host} stands for {', '.join(found) or 'nothing'}, not for {options.address}."
+    if result.ok:
+        result.find("dns", says)
+        return
+    other = result.endpoint._replace(host=str(options.address))
+    direct = _Check(other, replace(options, address=None, proof=False, tls_versions=False)).run()
+    if direct.ok:
+        why = f"{says} By that address the agent answers; by the name: {result.evidence}"
+        result.supersede(ClientError("dns", why, also=("wrong_address",)))
+    else:
+        result.find(direct.cause, f"By the address {options.address}: {direct.evidence}")
 
 
 class _Check:
@@ -63,106 +91,151 @@ class _Check:
         self._options = options
         self._timeouts = replace(Timeouts.of(options.timeout, attempts=1), response=options.timeout)
         self._where = str(endpoint)
-        self._address: list[transport.Address] = []
         self._stream: transport.TlsStream | None = None
         self._facts = self.result.facts
+        self._facts.vantage = options.vantage
         if options.identity is not None:
             self._facts.client_thumbprint = options.identity.thumbprints.sha1
 
-    def run(self) -> None:
-        options = self._options
-        addresses = self._resolve()
-        connection = self._connect(addresses)
-        stream = self._stream = self._shake_hands(connection)
-        self._read_certificate(stream.certificate)
+    def run(self) -> Result:
+        """All steps, as far as they lead."""
+        try:
+            self._walk()
+        except ClientError:
+            pass  # it is in the result
+        finally:
+            if self._stream is not None:
+                self._stream.close()
+        return self.result
+
+    def _walk(self) -> None:
+        options, result = self._options, self.result
+        connection, way = self._connect(self._resolve())
+        self._pass_proxy(connection)
+        stream = self._stream = self._shake_hands(connection, way)
+        certificate.read(result, stream.certificate)
         trustworthy = self._compare(stream.certificate)
-        if self._options.identity is None:
-            self.result.skip(
-                "identity", "No client certificate was given: whether the agent trusts the server is not known."
-            )
-            self.result.skip("capabilities", "No client certificate was given.")
+        if options.identity is None:
+            insider.skip(result, "No client certificate was given: whether the agent trusts the server is not known.")
         elif not trustworthy:
-            self.result.skip("identity", "Nothing is said to a host that shows another certificate than expected.")
-            self.result.skip("capabilities", "Nothing is said to a host that shows another certificate than expected.")
+            insider.skip(result, "Nothing is said to a host that shows another certificate than expected.")
         else:
-            self._introduce(Channel(stream, self._endpoint, self._options.identity, self._timeouts))
-        outsider = Outsider(self.result, options.timeout, self._timeouts, self._address)
+            insider.introduce(result, Channel(stream, self._endpoint, options.identity, self._timeouts), self._timeouts)
+        if options.tls_versions:
+            versions.probe(result, way)
+        else:
+            result.skip("tls_versions", "Not asked for.")
+        outsider = Outsider(result, way, self._timeouts)
         if options.page:
             outsider.look_at_page()
         else:
-            self.result.skip("page", "Not asked for.")
+            result.skip("page", "Not asked for.")
         if options.stranger:
             outsider.send_stranger()
+            outsider.send_impostor(options.impostor)
         else:
-            self.result.skip("stranger", "Not asked for.")
-        self._conclude()
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+            result.skip("stranger", "Not asked for.")
+            result.skip("impostor", "Not asked for.")
+        between.explain(result, options.proxy is not None)
+        if options.proof:
+            proof.deliver(result, way, options.identity)
+        else:
+            result.skip("proof", "Not asked for.")
+        insider.conclude(result, options.identity)
 
     # The steps
 
     def _resolve(self) -> list[transport.Address]:
+        """The addresses to connect to: the proxy's, where there is one, as it looks up the agent's name itself."""
+        goal = self._options.proxy or self._endpoint
         with Stopwatch(self.result, "name") as step:
             try:
-                found = transport.resolve(self._endpoint.host, self._endpoint.port)
+                found = transport.resolve(goal.host, goal.port)
             except (OSError, UnicodeError) as error:
                 failure = error if isinstance(error, OSError) else OSError(str(error))
-                raise failures.not_resolved(failure, self._endpoint.host) from error
-            step.evidence = f"{self._endpoint.host} is {', '.join(address.text for address in found)}."
+                if self._options.proxy is not None:
+                    raise proxies.not_reached(failure, self._options.proxy) from error
+                raise failures.not_resolved(failure, goal.host) from error
+            step.evidence = f"{goal.host} is {', '.join(address.text for address in found)}."
             self._facts.addresses = [Attempt(address).as_dict() for address in found]
         return found
 
-    def _connect(self, addresses: list[transport.Address]) -> Any:
+    def _connect(self, addresses: list[transport.Address]) -> tuple[socket.socket, Way]:
+        proxy = self._options.proxy
         with Stopwatch(self.result, "tcp") as step:
             attempts = connect_all(addresses, self._options.timeout)
             self._facts.addresses = [attempt.as_dict() for attempt in attempts]
             connected = next((attempt for attempt in attempts if attempt.connection is not None), None)
-            if connected is None:
+            self._facts.position = "proxy" if proxy else position(connected.address if connected else addresses[0])
+            if connected is None or connected.connection is None:
                 raise self._no_address(attempts)
-            self._address = [connected.address]
             self._facts.address = connected.address.text
-            step.evidence = f"Connected to {connected.address.text} port {self._endpoint.port}."
-        for attempt in attempts:
-            if attempt.status not in ("connected", None):
-                failure = failures.not_connected(
-                    attempt.error or OSError(),
-                    f"{attempt.address.version} address {attempt.address.text}",
-                    self._options.timeout,
-                )
-                self.result.find("wrong_address", f"{failure.evidence} Another address of the same name works.")
-        return connected.connection
+            step.seconds = connected.seconds
+            step.evidence = f"Connected to {connected.address.text} port {connected.address.place[1]}."
+        find_broken(self.result, attempts)
+        return connected.connection, Way(self._endpoint, connected.address, self._options.timeout, proxy)
 
     def _no_address(self, attempts: list[Attempt]) -> ClientError:
         """One failure for all addresses: that of the one which says most (an answer says more than silence)."""
         order = ("refused", "reset", "unreachable", "forbidden", "failed", "silent", None)
         telling = min(attempts, key=lambda attempt: order.index(attempt.status))
-        return failures.not_connected(telling.error or TimeoutError(), self._where, self._options.timeout)
+        error = telling.error or TimeoutError()
+        if self._options.proxy is not None:
+            return proxies.not_reached(error, self._options.proxy)
+        failure = failures.not_connected(error, self._where, self._options.timeout)
+        if telling.status == "unreachable" and telling.seconds is not None:
+            failure.evidence = f"{failure.evidence[:-1]} (said after {telling.seconds:.1f} s)."
+        return failure
 
-    def _shake_hands(self, connection: Any) -> transport.TlsStream:
-        with Stopwatch(self.result, "tls") as step:
+    def _pass_proxy(self, connection: socket.socket) -> None:
+        proxy = self._options.proxy
+        if proxy is None:
+            self.result.skip("proxy", "No proxy was given.")
+            return
+        self._facts.proxy = {"host": proxy.host, "port": proxy.port, "username": proxy.username}
+        self._facts.proxy.update(status=None, reason=None, server=None)
+        with Stopwatch(self.result, "proxy") as step:
             try:
-                stream = transport.TlsStream.open(
-                    connection, context(self._options.identity), self._endpoint.host, self._options.timeout
-                )
-            except transport.HandshakeError as error:
-                stream = self._shake_weak_hands(error)
-            self._facts.tls_version, self._facts.cipher = stream.version, stream.cipher
-            step.evidence = f"{stream.version} with {stream.cipher}."
+                answer = proxies.tunnel(connection, proxy, self._endpoint, self._options.timeout)
+            except proxies.ProxyError as error:
+                if error.answer is not None:
+                    self._facts.proxy.update(error.answer.as_dict())
+                raise
+            self._facts.proxy.update(answer.as_dict())
+            step.evidence = f"{proxy} opened a tunnel to {self._where}."
+
+    def _shake_hands(self, connection: socket.socket, way: Way) -> transport.TlsStream:
+        begin = time.monotonic()
+        try:
+            settings = context(self._options.identity)
+            stream = transport.TlsStream.open(connection, settings, self._endpoint.host, self._options.timeout)
+        except transport.HandshakeError as error:
+            heard = error.first_at if transport.is_tls(error.first) else None
+            if heard is not None:
+                self._hear(heard - begin)
+            with Stopwatch(self.result, "first_bytes" if heard is None else "tls"):
+                stream = self._shake_weak_hands(error, way)
+        else:
+            self._hear((stream.first_at or begin) - begin)
+        step = self.result.steps["tls"]
+        step.status, step.seconds = OK, round(time.monotonic() - (stream.first_at or begin), 4)
+        self._facts.tls_version, self._facts.cipher = stream.version, stream.cipher
+        self._facts.client_certificate_requested = stream.asked
+        asked = {True: ", the caller was asked for a certificate", False: ", no certificate was asked for", None: ""}
+        step.evidence = f"{stream.version} with {stream.cipher}{asked[stream.asked]}."
         return stream
 
-    def _shake_weak_hands(self, error: transport.HandshakeError) -> transport.TlsStream:
+    def _hear(self, seconds: float) -> None:
+        step = self.result.steps["first_bytes"]
+        step.status, step.seconds, step.evidence = OK, round(seconds, 4), "The answer is TLS."
+
+    def _shake_weak_hands(self, error: transport.HandshakeError, way: Way) -> transport.TlsStream:
         """A second try with weak parameters allowed, where that was the trouble: the thumbprint decides anyway."""
         if failures.is_weakness(error.error):
+            way.weak = True
             try:
-                stream = transport.TlsStream.open(
-                    transport.dial(self._address, self._options.timeout),
-                    context(self._options.identity, weak=True),
-                    self._endpoint.host,
-                    self._options.timeout,
-                )
-            except (transport.HandshakeError, OSError):
+                stream = way.stream(self._options.identity)
+            except (ClientError, transport.HandshakeError, OSError):
                 pass
             else:
                 self.result.find(
@@ -171,34 +244,12 @@ class _Check:
                     f"({failures.in_words(getattr(error.error, 'reason', ''))}), which other callers refuse.",
                 )
                 return stream
-        self._facts.first_bytes = failures.printable(error.first) if error.first else None
-        raise failures.no_handshake(error.error, error.first, self._where, self._options.identity) from error
-
-    def _read_certificate(self, der: bytes) -> None:
-        with Stopwatch(self.result, "certificate") as step:
-            digests = thumbprint.of_der(der)
-            self._facts.thumbprint, self._facts.thumbprint_sha256 = digests.sha1, digests.sha256
-            try:
-                facts = _x509.parse(der)
-            except ValueError as error:
-                step.status, step.evidence = FAILED, f"The certificate cannot be read in full: {error}."
-                return
-            self._facts.certificate = describe(facts)
-            key = f"{facts.key_type} {facts.key_size}" if facts.key_size else facts.key_type
-            until = f"{facts.not_after:%Y-%m-%d}"
-            step.evidence = f"{facts.subject or 'no subject'}, {key}, {facts.signature_algorithm}, until {until}."
-        weak = weakness(facts)
-        if weak:
-            self.result.find(
-                "tls_no_common",
-                f"The agent's certificate is weak: {weak}. Hardened callers will refuse it one day; plan a new one.",
-            )
-        if time.time() > facts.not_after.timestamp():
-            self.result.find(
-                "unknown",
-                f"The agent's certificate has expired on {facts.not_after:%Y-%m-%d}; a server that pins "
-                "it does not mind.",
-            )
+        if error.first and not transport.is_tls(error.first):
+            self._facts.first_bytes = failures.printable(error.first)
+        failure = failures.no_handshake(error.error, error.first, self._where, self._options.identity)
+        if self._options.proxy is not None:
+            failure = proxies.behind(failure, self._options.proxy)
+        raise failure from error
 
     def _compare(self, der: bytes) -> bool:
         if not self._endpoint.thumbprint:
@@ -212,72 +263,3 @@ class _Check:
                 return False
             step.evidence = "The certificate is the expected one."
         return True
-
-    def _introduce(self, channel: Channel) -> None:
-        """Say hello with the client certificate, and make one harmless call."""
-        try:
-            with Stopwatch(self.result, "identity") as step:
-                answer = channel.greet()
-                self._facts.trusted = True
-                step.evidence = f"The agent answered {answer.kind} {answer.version}: it trusts our certificate."
-            with Stopwatch(self.result, "capabilities") as step:
-                self._facts.capabilities = self._ask(channel)
-                step.evidence = ", ".join(self._facts.capabilities) + "."
-            channel.close(goodbye=True)
-        except ClientError as error:
-            if error.cause == "server_not_trusted":
-                self._facts.trusted = False
-
-    def _ask(self, channel: Channel) -> list[str]:
-        request = Session(self._endpoint, timeouts=self._timeouts).request(CAPABILITIES, "GetCapabilities", ())
-        response = channel.exchange(request, {}, None, None)
-        if response.error is not None:
-            error: ServiceCallError = service_call_error(
-                response.error, f"{CAPABILITIES}.GetCapabilities on {self._where}"
-            )
-            if isinstance(error, NoMatchingMethod):
-                return ["IScriptService", "IFileTransferService"]  # what agents older than the call offer
-            raise error
-        listed = getattr(response.result, "supported_capabilities", None)
-        if listed is None:
-            raise ClientError("unknown", f"{self._where} answered {CAPABILITIES}.GetCapabilities with something else.")
-        return [str(name) for name in listed]
-
-    def _conclude(self) -> None:
-        if not self.result.ok:
-            return
-        identity = self._options.identity
-        if identity is not None and identity.weakness:
-            self.result.find("weak_server_certificate", f"The caller's own certificate is weak: {identity.weakness}.")
-        shown = self._facts.page is not None and self._facts.page["tentacle"]
-        if self._facts.trusted:
-            self.result.evidence = f"{self._where} answers as a Tentacle and trusts our certificate"
-        elif shown:
-            self.result.evidence = (
-                f"{self._where} shows a Tentacle's page; whether it trusts a server was not tried, because no "
-                "client certificate was given"
-            )
-        else:
-            self.result.evidence = (
-                f"{self._where} refuses strangers as a Tentacle does; nothing else shows that it is one, because "
-                "no client certificate was given"
-            )
-        self.result.evidence += "." if not self._endpoint.thumbprint else "; it has the expected certificate."
-
-
-def describe(facts: _x509.CertificateFacts) -> dict[str, Any]:
-    """A certificate's facts for a result: dates in ISO 8601, weakness as half a sentence or None."""
-    return {
-        "subject": facts.subject,
-        "issuer": facts.issuer,
-        "serial_number": facts.serial_number,
-        "not_before": f"{facts.not_before:%Y-%m-%dT%H:%M:%SZ}",
-        "not_after": f"{facts.not_after:%Y-%m-%dT%H:%M:%SZ}",
-        "key_type": facts.key_type,
-        "key_size": facts.key_size,
-        "curve": facts.curve,
-        "signature_algorithm": facts.signature_algorithm,
-        "signature_hash": facts.signature_hash,
-        "self_signed": facts.self_signed,
-        "weakness": weakness(facts),
-    }

@@ -168,7 +168,7 @@ def test_mode_and_owner_are_settled_without_a_new_identity(certificate: Run, pat
 @pytest.mark.parametrize("wrong", ["0644", "rw", "0999", 644])
 def test_a_key_is_never_opened_to_others(certificate: Run, path: pathlib.Path, wrong: Any) -> None:
     result = certificate(mode=wrong)
-    assert (result["failed"], result["cause"]) == (True, "option_invalid")
+    assert (result["failed"], result["cause"]) == (True, "invalid_input")
     assert not path.exists()
 
 

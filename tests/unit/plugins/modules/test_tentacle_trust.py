@@ -104,7 +104,7 @@ def test_refuses_contradictions(trust: Trust, options: dict[str, str]) -> None:
     given = {} if "old_thumbprint" in options else {"trusted_thumbprints": [ONE]}
     result = trust(exclusive=True, **given, **options)
     assert result["failed"]
-    assert result["cause"] == "option_invalid"
+    assert result["cause"] == "invalid_input"
 
 
 def test_missing_instance_fails_and_says_what_to_do(trust: Trust, tmp_path: pathlib.Path) -> None:
