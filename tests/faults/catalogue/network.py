@@ -113,7 +113,7 @@ def network_slower_than_patience(stage: Stage) -> None:
     stage.relay(4.0)
 
 
-@fault("one-family-broken", "ok", None, r"answers as a Tentacle", finds="wrong_address")
+@fault("one-family-broken", "ok", None, r"answers as a Tentacle", finds="address_family")
 def ipv6_is_broken(stage: Stage) -> dict[str, Any]:
     """A name with both families, an agent that listens to IPv4 alone."""
     stage.agent(address=stage["web01"].ipv4)
