@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - listening.tentacle.attributes.info_module
   - listening.tentacle.attributes.actiongroup_tentacle
   - listening.tentacle.connection
+  - listening.tentacle.verification
 options:
   endpoints:
     description:
@@ -58,43 +59,6 @@ options:
     type: list
     elements: str
     default: []
-  fail_on:
-    description:
-      - Causes that fail the task, as listed in RV(cause). V(any) stands for everything but V(ok).
-      - Any other cause but V(ok) gives a warning. With an empty list the task never fails for what it found.
-      - A wrong option always fails the task.
-    type: list
-    elements: str
-    default: [any]
-  retries:
-    description:
-      - How often to check again while RV(cause) is not V(ok), to wait for an agent that is starting.
-      - The whole takes at most (O(retries) + 1) x (number of steps x O(timeout)) + O(retries) x O(delay) seconds.
-    type: int
-    default: 0
-  delay:
-    description: Seconds between two checks.
-    type: int
-    default: 2
-  address:
-    description:
-      - IP address that the name in O(host) should stand for.
-      - Where the name fails, the address is tried too. Where that is good, RV(cause) is V(dns).
-    type: str
-  tls_versions:
-    description: Try TLS 1.2 and TLS 1.3 each on a connection of its own.
-    type: bool
-    default: false
-  proof:
-    description:
-      - Prove that work can be done. A file of 64 KiB is pushed, a script compares its hash and removes it again, and
-        tells the agent's version.
-      - Needs O(client_cert), and bash on the agent's host.
-    type: bool
-    default: false
-  vantage:
-    description: What to call the place that the check is made from, such as V(controller). Returned as it is.
-    type: str
 attributes:
   action:
     description:
@@ -355,85 +319,27 @@ checked_at:
   sample: "2026-11-25T10:00:00Z"
 """
 
-import ipaddress
-import time
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connection import (
-    connection_arguments,
-    endpoint_arguments,
-    endpoint_of,
-    failure,
-    proxy_of,
-    timeout_of,
-)
-from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint, host_name
+from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connection import failure
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
-from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import Identity, load
-from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet
-from ansible_collections.listening.tentacle.plugins.module_utils._reporter import Reporter, progress_path
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.causes import CAUSES
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.fleet import DEFAULT_CONCURRENCY
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.result import Result
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.steps import Options, verify
+from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import Identity
+from ansible_collections.listening.tentacle.plugins.module_utils._verification import (
+    arguments,
+    check,
+    options_of,
+    unchecked,
+    words,
+)
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import throwaway
-
-ANY = "any"
-
-
-def options_of(parameters: dict[str, Any], impostor: Identity | None = None) -> Options:
-    """How to check, with a certificate that must be refused. ClientError for options that cannot be used."""
-    certificate, key = parameters["client_cert"], parameters["client_key"]
-    if key and not certificate:
-        raise ClientError("invalid_input", "A client_key was given without the client_cert that it belongs to.")
-    identity = load(certificate, key, parameters["client_key_passphrase"]) if certificate else None
-    return Options(
-        identity=identity,
-        timeout=timeout_of(parameters),
-        impostor=impostor,
-        tls_versions=parameters["tls_versions"],
-        proof=parameters["proof"],
-        proxy=proxy_of(parameters),
-        address=address_of(parameters),
-        vantage=parameters["vantage"],
-    )
-
-
-def address_of(parameters: dict[str, Any]) -> str | None:
-    """The IP address that the host's name should stand for; ClientError for anything else."""
-    if not parameters["address"]:
-        return None
-    address = host_name(parameters["address"])
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        raise ClientError("invalid_input", f"address: {address!r} is a name; an IP address is expected.") from None
-
-
-def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple[Result, int]:
-    """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
-    endpoint, options = endpoint_of(parameters), options_of(parameters, impostor)
-    attempts = 0
-    while True:
-        attempts += 1
-        result = verify(endpoint, options)
-        if result.ok or attempts > parameters["retries"]:
-            return result, attempts
-        time.sleep(parameters["delay"])
-
-
-def words(fail_on: list[str]) -> set[str]:
-    """The causes that fail the task; ClientError for a word that is not on the list."""
-    for word in fail_on:
-        if word != ANY and word not in CAUSES:
-            raise ClientError("invalid_input", f"fail_on: {word!r} is no cause; known are any, {', '.join(CAUSES)}.")
-    return set(CAUSES) - {"ok"} if ANY in fail_on else set(fail_on)
 
 
 def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Identity | None) -> None:
     """Check the list of endpoints and end; ClientError for options that cannot be used."""
+    # Only here, because threads and the rest of it are of no use to a single check, and cost it time.
+    from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet
+    from ansible_collections.listening.tentacle.plugins.module_utils._reporter import Reporter, progress_path
+
     reporter = Reporter(progress_path(), str)
     facts = check_fleet(module.params, options_of(module.params, impostor), reporter.say)
     reporter.close()
@@ -445,28 +351,9 @@ def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Identity |
     module.exit_json(changed=False, **facts)
 
 
-def unchecked(parameters: dict[str, Any], error: ClientError) -> dict[str, Any]:
-    """The result of a check that could not be begun: the same keys as always."""
-    result = Result(Endpoint(parameters["host"] or "", parameters["port"], None))
-    result.blame(error)
-    return {"changed": False, "attempts": 0, **result.as_dict()}
-
-
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **connection_arguments(credentials=False),
-            "fail_on": {"type": "list", "elements": "str", "default": [ANY]},
-            "retries": {"type": "int", "default": 0},
-            "delay": {"type": "int", "default": 2},
-            "address": {"type": "str"},
-            "tls_versions": {"type": "bool", "default": False},
-            "proof": {"type": "bool", "default": False},
-            "vantage": {"type": "str"},
-            "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
-            "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
-            "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
-        },
+        argument_spec=arguments(),
         mutually_exclusive=[("host", "endpoints"), ("thumbprint", "endpoints"), ("address", "endpoints")],
         supports_check_mode=True,
     )

@@ -23,7 +23,6 @@ from .._client.errors import ClientError
 from .result import Result
 from .steps import Options, verify
 
-DEFAULT_CONCURRENCY = 100  # twice as many cost nothing and gain nothing while endpoints answer
 MAX_CONCURRENCY = 2000  # each is a thread
 MAX_ENDPOINTS = 100_000
 STACK_BYTES = 512 * 1024
@@ -82,7 +81,7 @@ def targets(entries: Sequence[dict[str, Any]], port: int) -> list[Target]:
 
 
 def check_all(
-    wanted: Sequence[Target], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
+    wanted: Sequence[Target], options: Options, concurrency: int, watch: Watch | None = None
 ) -> list[Outcome]:
     """Check every target once. `watch` is called about every second, from this thread."""
     outcomes: dict[int, Outcome] = {}
@@ -110,7 +109,7 @@ def check_all(
 
 
 def check_again(
-    outcomes: Sequence[Outcome], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
+    outcomes: Sequence[Outcome], options: Options, concurrency: int, watch: Watch | None = None
 ) -> None:
     """Check those once more that are not `ok`, and replace their results."""
     failed = [outcome for outcome in outcomes if not outcome.result.ok]

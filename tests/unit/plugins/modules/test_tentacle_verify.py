@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.listening.tentacle.plugins.module_utils import _verification
 from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.causes import CAUSES
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.result import Result
-from ansible_collections.listening.tentacle.plugins.modules import tentacle_verify
 
 PARAMETERS = {
     "host": "web01", "port": 10933, "thumbprint": None, "client_cert": None, "client_key": None,
@@ -38,22 +38,22 @@ def failing(times: int) -> Any:
 
 @pytest.mark.parametrize(("times", "cause", "attempts"), [(0, "ok", 1), (2, "ok", 3), (9, "refused", 4)])
 def test_waits_until_it_is_good(monkeypatch: pytest.MonkeyPatch, times: int, cause: str, attempts: int) -> None:
-    monkeypatch.setattr(tentacle_verify, "verify", failing(times))
-    result, made = tentacle_verify.check(PARAMETERS)
+    monkeypatch.setattr(_verification, "verify", failing(times))
+    result, made = _verification.check(PARAMETERS)
     assert (result.cause, made) == (cause, attempts)
 
 
 def test_words_that_fail_the_task() -> None:
-    assert tentacle_verify.words(["any"]) == set(CAUSES) - {"ok"}
-    assert tentacle_verify.words([]) == set()
-    assert tentacle_verify.words(["dns", "refused"]) == {"dns", "refused"}
+    assert _verification.words(["any"]) == set(CAUSES) - {"ok"}
+    assert _verification.words([]) == set()
+    assert _verification.words(["dns", "refused"]) == {"dns", "refused"}
     with pytest.raises(ClientError, match="no cause"):
-        tentacle_verify.words(["typo"])
+        _verification.words(["typo"])
 
 
 def test_a_key_without_a_certificate_is_refused() -> None:
     with pytest.raises(ClientError, match="client_cert"):
-        tentacle_verify.check({**PARAMETERS, "client_key": "/x"})
+        _verification.check({**PARAMETERS, "client_key": "/x"})
 
 
 def test_the_first_failure_is_the_cause_and_later_ones_are_findings() -> None:

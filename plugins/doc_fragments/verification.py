@@ -1,0 +1,48 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  fail_on:
+    description:
+      - Causes that fail the task, as listed in RV(cause). V(any) stands for everything but V(ok).
+      - Any other cause but V(ok) gives a warning. With an empty list the task never fails for what it found.
+      - A wrong option always fails the task.
+    type: list
+    elements: str
+    default: [any]
+  retries:
+    description:
+      - How often to check again while RV(cause) is not V(ok), to wait for an agent that is starting.
+      - The whole takes at most (O(retries) + 1) x (number of steps x O(timeout)) + O(retries) x O(delay) seconds.
+    type: int
+    default: 0
+  delay:
+    description: Seconds between two checks.
+    type: int
+    default: 2
+  address:
+    description:
+      - IP address that the name in O(host) should stand for.
+      - Where the name fails, the address is tried too. Where that is good, RV(cause) is V(dns).
+    type: str
+  tls_versions:
+    description: Try TLS 1.2 and TLS 1.3 each on a connection of its own.
+    type: bool
+    default: false
+  proof:
+    description:
+      - Prove that work can be done. A file of 64 KiB is pushed, a script compares its hash and removes it again, and
+        tells the agent's version.
+      - Needs O(client_cert), and bash on the agent's host.
+    type: bool
+    default: false
+  vantage:
+    description: What to call the place that the check is made from, such as V(controller). Returned as it is.
+    type: str
+"""

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `tentacle_verify` is told: its options, checked and made into those of the diagnosis.
+
+The options are documented in the fragments `listening.tentacle.connection` and `listening.tentacle.verification`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Any
+
+from ._argspec_connection import connection_arguments, endpoint_arguments, endpoint_of, proxy_of, timeout_of
+from ._client.endpoint import Endpoint, host_name
+from ._client.errors import ClientError
+from ._client.identity import Identity, load
+from ._verify.causes import CAUSES
+from ._verify.result import Result
+from ._verify.steps import Options, verify
+
+ANY = "any"
+DEFAULT_CONCURRENCY = 100  # of a list of endpoints: twice as many cost nothing and gain nothing
+
+
+def arguments() -> dict[str, dict[str, Any]]:
+    """The argument specification of the module."""
+    return {
+        **connection_arguments(credentials=False),
+        "fail_on": {"type": "list", "elements": "str", "default": [ANY]},
+        "retries": {"type": "int", "default": 0},
+        "delay": {"type": "int", "default": 2},
+        "address": {"type": "str"},
+        "tls_versions": {"type": "bool", "default": False},
+        "proof": {"type": "bool", "default": False},
+        "vantage": {"type": "str"},
+        "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
+        "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
+        "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def options_of(parameters: dict[str, Any], impostor: Identity | None = None) -> Options:
+    """How to check, with a certificate that must be refused. ClientError for options that cannot be used."""
+    certificate, key = parameters["client_cert"], parameters["client_key"]
+    if key and not certificate:
+        raise ClientError("invalid_input", "A client_key was given without the client_cert that it belongs to.")
+    identity = load(certificate, key, parameters["client_key_passphrase"]) if certificate else None
+    return Options(
+        identity=identity,
+        timeout=timeout_of(parameters),
+        impostor=impostor,
+        tls_versions=parameters["tls_versions"],
+        proof=parameters["proof"],
+        proxy=proxy_of(parameters),
+        address=address_of(parameters),
+        vantage=parameters["vantage"],
+    )
+
+
+def address_of(parameters: dict[str, Any]) -> str | None:
+    """The IP address that the host's name should stand for; ClientError for anything else."""
+    if not parameters["address"]:
+        return None
+    address = host_name(parameters["address"])
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise ClientError("invalid_input", f"address: {address!r} is a name; an IP address is expected.") from None
+
+
+def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple[Result, int]:
+    """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
+    endpoint, options = endpoint_of(parameters), options_of(parameters, impostor)
+    attempts = 0
+    while True:
+        attempts += 1
+        result = verify(endpoint, options)
+        if result.ok or attempts > parameters["retries"]:
+            return result, attempts
+        time.sleep(parameters["delay"])
+
+
+def words(fail_on: list[str]) -> set[str]:
+    """The causes that fail the task; ClientError for a word that is not on the list."""
+    for word in fail_on:
+        if word != ANY and word not in CAUSES:
+            raise ClientError("invalid_input", f"fail_on: {word!r} is no cause; known are any, {', '.join(CAUSES)}.")
+    return set(CAUSES) - {"ok"} if ANY in fail_on else set(fail_on)
+
+
+def unchecked(parameters: dict[str, Any], error: ClientError) -> dict[str, Any]:
+    """The result of a check that could not be begun: the same keys as always."""
+    result = Result(Endpoint(parameters["host"] or "", parameters["port"], None))
+    result.blame(error)
+    return {"changed": False, "attempts": 0, **result.as_dict()}
