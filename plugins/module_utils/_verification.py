@@ -18,10 +18,9 @@ from ._client.errors import ClientError
 from ._client.identity import Identity, load
 from ._verify.causes import CAUSES
 from ._verify.result import Result
-from ._verify.steps import Options, verify
+from ._verify.steps import DEFAULT_CONCURRENCY, Options, verify
 
 ANY = "any"
-DEFAULT_CONCURRENCY = 100  # of a list of endpoints: twice as many cost nothing and gain nothing
 
 
 def arguments() -> dict[str, dict[str, Any]]:

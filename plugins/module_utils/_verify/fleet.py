@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from .._client.endpoint import Endpoint, endpoint
 from .._client.errors import ClientError
 from .result import Result
-from .steps import Options, verify
+from .steps import DEFAULT_CONCURRENCY, Options, verify
 
 MAX_CONCURRENCY = 2000  # each is a thread
 MAX_ENDPOINTS = 100_000
@@ -81,7 +81,7 @@ def targets(entries: Sequence[dict[str, Any]], port: int) -> list[Target]:
 
 
 def check_all(
-    wanted: Sequence[Target], options: Options, concurrency: int, watch: Watch | None = None
+    wanted: Sequence[Target], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
 ) -> list[Outcome]:
     """Check every target once. `watch` is called about every second, from this thread."""
     outcomes: dict[int, Outcome] = {}
@@ -109,7 +109,7 @@ def check_all(
 
 
 def check_again(
-    outcomes: Sequence[Outcome], options: Options, concurrency: int, watch: Watch | None = None
+    outcomes: Sequence[Outcome], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
 ) -> None:
     """Check those once more that are not `ok`, and replace their results."""
     failed = [outcome for outcome in outcomes if not outcome.result.ok]
@@ -221,7 +221,7 @@ def _is_name(host: str) -> bool:
     return ":" not in host and not host.replace(".", "").isdigit()
 
 
-def _possible(concurrency: int) -> int:
+def _possible(concurrency: int = DEFAULT_CONCURRENCY) -> int:
     """As many at once as the open files of this process allow; its own limit is raised where the system lets it."""
     wanted = min(concurrency, MAX_CONCURRENCY) * FILES_EACH + FILES_BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
