@@ -43,6 +43,7 @@ _FILES = {
     "delete-instance": "delete_instance",
     "help": "help",
     "import-certificate": "import_certificate",
+    "import-configuration": "import_configuration",
     "list-instances": "list_instances",
     "livez": "livez",
     "new-certificate": "new_certificate",
