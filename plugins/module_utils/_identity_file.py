@@ -16,7 +16,7 @@ from typing import Any
 
 from . import _directories, _x509
 from ._directories import Entry
-from ._instance import files, identity
+from ._instance import files, identity, original
 from ._instance.errors import IdentityError, StorageError
 
 #: Every fact of a certificate that modules return, in this order; all are None where there is no certificate.
@@ -37,7 +37,7 @@ FACTS = (
 )
 PRIVATE_MODE = 0o600
 GROUP_MODE = 0o640
-_SOURCES = ("content", "pfx_path", "certificate_path")
+_SOURCES = ("content", "pfx_path", "certificate_path", "original_config")
 
 
 def describe(pem: bytes) -> dict[str, Any]:
@@ -183,6 +183,8 @@ class IdentityChange:
         params = self._params
         if params["content"]:
             data = params["content"].encode("utf-8")
+        elif params["original_config"]:
+            return original.read_identity(original.load(params["original_config"]), original.key_files())
         elif params["pfx_path"]:
             data = files.read(params["pfx_path"])
         else:

@@ -98,6 +98,12 @@ options:
     description:
       - The PEM file on the target with the key that belongs to O(certificate_path).
     type: path
+  original_config:
+    description:
+      - The configuration file of an original Tentacle on the target, whose certificate is taken over, so that servers
+        go on knowing the host by its thumbprint. Works on the machine that the file was made on, because its key is
+        that machine's. M(listening.tentacle.tentacle_migration_info) finds the file.
+    type: path
   passphrase:
     description:
       - The password of O(pfx_path), of O(content) or of the key. It is used for reading; the identity is stored
@@ -148,6 +154,11 @@ EXAMPLES = r"""
     content: "{{ vaulted_pfx_as_base64 }}"
     passphrase: "{{ vaulted_pfx_passphrase }}"
     backup: true
+  become: true
+
+- name: Take over the identity of the original Tentacle on this host
+  listening.tentacle.tentacle_certificate:
+    original_config: /etc/octopus/Tentacle/tentacle-Tentacle.config
   become: true
 
 - name: Make an identity for a machine that calls agents
@@ -253,23 +264,20 @@ cause:
   sample: password_wrong
 """
 
-import importlib.util
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from ansible_collections.listening.tentacle.plugins.module_utils import _agent_python, _choice
+from ansible_collections.listening.tentacle.plugins.module_utils import _choice
 from ansible_collections.listening.tentacle.plugins.module_utils._identity_file import (
     IdentityChange,
     no_facts,
     read,
 )
+from ansible_collections.listening.tentacle.plugins.module_utils._identity_library import complaint_without_library
 from ansible_collections.listening.tentacle.plugins.module_utils._instance import configuration, paths
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
-
-HAS_CRYPTOGRAPHY = importlib.util.find_spec("cryptography") is not None
 
 
 def find_file(params: dict[str, Any], check_mode: bool) -> tuple[str, str | None]:
@@ -306,24 +314,6 @@ def run(module: AnsibleModule, change: IdentityChange) -> dict[str, Any]:
     return result
 
 
-def find_library(module: AnsibleModule) -> None:
-    """Go on under a Python that has cryptography; returns only when there is nothing to go on under."""
-    candidates = [module.params["agent_python"], _agent_python.DISTRIBUTION_PYTHON]
-    found = probe_interpreters_for_module([path for path in candidates if path], "cryptography")
-    if found and not has_respawned():
-        respawn_module(found)
-    python = _agent_python.find(
-        lambda words: module.run_command(words, expand_user_and_vars=False, handle_exceptions=False),
-        module.params["agent_python"],
-    )
-    complaint = python.complaint()
-    if not module.check_mode:
-        complaint = f"Cannot make or import the identity without cryptography. {complaint}"
-        module.fail_json(msg=complaint, cause="runtime_missing")
-    module.warn(complaint)
-    module.exit_json(changed=True, **no_facts(), path=module.params["path"], previous_thumbprint=None)
-
-
 def main() -> None:
     argument_spec = _choice.argument_spec()
     argument_spec.update(
@@ -338,6 +328,7 @@ def main() -> None:
         content={"type": "str", "no_log": True},
         certificate_path={"type": "path"},
         privatekey_path={"type": "path", "no_log": False},
+        original_config={"type": "path"},
         passphrase={
             "type": "str",
             "no_log": True,
@@ -355,10 +346,11 @@ def main() -> None:
         mutually_exclusive=[
             ("path", "instance"),
             ("path", "config"),
-            ("pfx_path", "content", "certificate_path"),
+            ("pfx_path", "content", "certificate_path", "original_config"),
             ("force", "pfx_path"),
             ("force", "content"),
             ("force", "certificate_path"),
+            ("force", "original_config"),
         ],
         required_by={"privatekey_path": "certificate_path"},
     )
@@ -366,8 +358,12 @@ def main() -> None:
         module.params["mode"] = read_mode(module.params["mode"])
         path, group = find_file(module.params, module.check_mode)
         change = IdentityChange(path, module.params, group)
-        if change.needs_library(module.check_mode) and not HAS_CRYPTOGRAPHY:
-            find_library(module)
+        complaint = complaint_without_library(module) if change.needs_library(module.check_mode) else None
+        if complaint and not module.check_mode:
+            module.fail_json(msg=complaint, cause="runtime_missing")
+        if complaint:
+            module.warn(complaint)
+            module.exit_json(changed=True, **no_facts(), path=path, previous_thumbprint=None)
         result = run(module, change)
     except InstanceError as error:
         module.fail_json(msg=str(error), cause=error.cause)

@@ -9,9 +9,11 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import original_tentacle as original_files
 import pytest
 
-from ansible_collections.listening.tentacle.plugins.module_utils._instance import identity
+from ansible_collections.listening.tentacle.plugins.module_utils import _identity_library as library
+from ansible_collections.listening.tentacle.plugins.module_utils._instance import identity, original
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_certificate as module
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_certificate_info as info
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_instance
@@ -207,16 +209,16 @@ def test_goes_on_under_another_python(monkeypatch: pytest.MonkeyPatch, certifica
     def respawn(interpreter: str) -> None:
         raise Gone(interpreter)
 
-    monkeypatch.setattr(module, "HAS_CRYPTOGRAPHY", False)
-    monkeypatch.setattr(module, "probe_interpreters_for_module", lambda paths, _name: paths[0])
-    monkeypatch.setattr(module, "respawn_module", respawn)
+    monkeypatch.setattr(library, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(library, "probe_interpreters_for_module", lambda paths, _name: paths[0])
+    monkeypatch.setattr(library, "respawn_module", respawn)
     with pytest.raises(Gone, match="/opt/python"):
         certificate(agent_python="/opt/python")
 
 
 def test_says_what_is_missing_when_no_python_will_do(monkeypatch: pytest.MonkeyPatch, certificate: Run) -> None:
-    monkeypatch.setattr(module, "HAS_CRYPTOGRAPHY", False)
-    monkeypatch.setattr(module, "probe_interpreters_for_module", lambda paths, _name: None)
+    monkeypatch.setattr(library, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(library, "probe_interpreters_for_module", lambda paths, _name: None)
     result = certificate(agent_python="/nowhere/python3")
     assert result["cause"] == "runtime_missing"
     assert "/nowhere/python3" in result["msg"]
@@ -227,9 +229,24 @@ def test_a_present_identity_needs_no_library(
     monkeypatch: pytest.MonkeyPatch, certificate: Run, path: pathlib.Path, pems: tuple[bytes, bytes]
 ) -> None:
     path.write_bytes(pems[0])
-    monkeypatch.setattr(module, "HAS_CRYPTOGRAPHY", False)
-    monkeypatch.setattr(module, "find_library", lambda _module: pytest.fail("asked for the library"))
+    monkeypatch.setattr(module, "complaint_without_library", lambda _module: pytest.fail("asked for the library"))
     assert not certificate()["changed"]
+
+
+def test_takes_over_the_certificate_of_an_original(
+    monkeypatch: pytest.MonkeyPatch, certificate: Run, tmp_path: pathlib.Path, pems: tuple[bytes, bytes]
+) -> None:
+    pin = identity.thumbprints_of(pems[0]).sha1
+    config = original_files.write(tmp_path, identity.export_pfx(pems[0]), pin)
+    keys = original.key_files(str(tmp_path / "octopus"), str(tmp_path / "machine-id"))
+    monkeypatch.setattr(original, "key_files", lambda: keys)
+    foreseen = certificate(original_config=str(config), check=True)
+    assert (foreseen["changed"], foreseen["thumbprint"]) == (True, pin)
+    made = certificate(original_config=str(config))
+    again = certificate(original_config=str(config))
+    assert (made["changed"], made["thumbprint"], again["changed"]) == (True, pin, False)
+    (tmp_path / "machine-id").write_text("0" * 32)
+    assert "could not be decrypted" in certificate(original_config=str(config))["msg"]
 
 
 class TestInfo:
