@@ -14,9 +14,9 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from . import _directories, _x509
+from . import _choice, _directories, _x509
 from ._directories import Entry
-from ._instance import files, identity, original
+from ._instance import configuration, files, identity, original, paths
 from ._instance.errors import IdentityError, StorageError
 
 #: Every fact of a certificate that modules return, in this order; all are None where there is no certificate.
@@ -38,6 +38,17 @@ FACTS = (
 PRIVATE_MODE = 0o600
 GROUP_MODE = 0o640
 _SOURCES = ("content", "pfx_path", "certificate_path", "original_config")
+
+
+def find_file(params: Mapping[str, Any], check_mode: bool) -> tuple[str, str | None]:
+    """The identity's file, and the group that a new one gets. Raises InstanceError where the instance is missing."""
+    if params.get("path"):
+        return params["path"], None
+    choice = _choice.choose(params) if check_mode else _choice.choose_existing(params)
+    if not choice.exists:
+        return os.path.join(choice.directory, paths.IDENTITY_NAME), None
+    group = os.stat(choice.path).st_gid
+    return configuration.load(choice.path).certificate_path, None if group == os.getegid() else str(group)
 
 
 def describe(pem: bytes) -> dict[str, Any]:

@@ -272,23 +272,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listening.tentacle.plugins.module_utils import _choice
 from ansible_collections.listening.tentacle.plugins.module_utils._identity_file import (
     IdentityChange,
+    find_file,
     no_facts,
     read,
 )
 from ansible_collections.listening.tentacle.plugins.module_utils._identity_library import complaint_without_library
-from ansible_collections.listening.tentacle.plugins.module_utils._instance import configuration, paths
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
-
-
-def find_file(params: dict[str, Any], check_mode: bool) -> tuple[str, str | None]:
-    """The identity's file, and the group that a new one gets. Raises InstanceError where the instance is missing."""
-    if params["path"]:
-        return params["path"], None
-    choice = _choice.choose(params) if check_mode else _choice.choose_existing(params)
-    if not choice.exists:
-        return os.path.join(choice.directory, paths.IDENTITY_NAME), None
-    group = os.stat(choice.path).st_gid
-    return configuration.load(choice.path).certificate_path, None if group == os.getegid() else str(group)
 
 
 def run(module: AnsibleModule, change: IdentityChange) -> dict[str, Any]:
