@@ -92,7 +92,7 @@ def test_what_is_not_finished_can_be_taken_back_and_begun_again(
 def test_each_name_is_a_rotation_of_its_own(rotate: Run, home: pathlib.Path) -> None:
     rotate("active")
     refused = rotate("staged", rotation="two")
-    assert "in the middle of the rotation 'one' (it is active)" in refused["msg"]
+    assert "in the middle of the rotation 'one', which is active" in refused["msg"]
     rotate("finished")
     first = in_force(home)
     assert rotate("active", rotation="two")["previous_thumbprint"] == first
