@@ -69,6 +69,7 @@ class Stage:
         self._programs: list[subprocess.Popen[bytes]] = []
         self._servers = contextlib.ExitStack()
         self.router = Host("router", *ROUTER, _network(), self._directory("router"))
+        self._hosts["router"] = self.router
         with self.router.network:
             _set("ipv4/ip_forward", "1")
             _set("ipv6/conf/all/forwarding", "1")
@@ -144,11 +145,17 @@ class Stage:
         for one in sockets:
             self._servers.enter_context(one)
 
+    def private(self, path: str) -> None:
+        """Put an empty directory of our own at a place that a program insists on."""
+        root = "/" + path.strip("/").split("/")[0]
+        namespaces.mount("private", root, "tmpfs")
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
     # The network
 
     def rules(self, text: str, name: str = "router") -> None:
         """Load nftables rules on a host."""
-        with self[name].network if name != "router" else self.router.network:
+        with self[name].network:
             subprocess.run(["nft", "-f", "-"], input=text.encode(), check=True, capture_output=True)
 
     def forbid(self, verdict: str, extra: str = "") -> None:
@@ -161,10 +168,12 @@ class Stage:
         place = (self[name].ipv4, PORT)
         with self.router.network:
             self._servers.enter_context(server(slow_relay(self.router.network, place, seconds), "0.0.0.0", PORT))
-        self.rules(
-            "table ip fault { chain prerouting { type nat hook prerouting priority -100; "
-            f"ip daddr {place[0]} tcp dport {PORT} redirect; }}; }}"
-        )
+        self.turn_aside(PORT, PORT)
+
+    def turn_aside(self, port: int, to: int) -> None:
+        """The router keeps what the client sends to a port for a program of its own."""
+        rule = f"iifname client tcp dport {port} redirect to {to}"
+        self.rules(f"table ip aside {{ chain c {{ type nat hook prerouting priority -100; {rule}; }}; }}")
 
     def names(self, records: resolver.Records) -> None:
         """Answer queries for names; any other name does not exist."""
