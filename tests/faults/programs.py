@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import textwrap
 
-from stage import PORT, Stage
+from stage import PORT, Stage, empty
 
 PROXY_PORT = 3128
 MAKER = "/usr/lib/squid/security_file_certgen"
@@ -38,7 +38,8 @@ def sshd(stage: Stage, host: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     path = directory / "sshd_config"
     path.write_text(f"Port {PORT}\nHostKey {key}\nPidFile none\nUsePAM no\n", encoding="ascii")
-    stage.private("/run/sshd")
+    empty("/run")
+    pathlib.Path("/run/sshd").mkdir()
     stage.run(host, "/usr/sbin/sshd", "-D", "-e", "-f", path, port=PORT)
 
 
@@ -69,7 +70,7 @@ def squid(stage: Stage, host: str, rules: str, listen: str = f"http_port {PROXY_
         "visible_hostname proxy.example.com\n",
         encoding="ascii",
     )
-    stage.run(host, *AS_ANOTHER, "squid", "-N", "-f", path, port=PROXY_PORT)
+    stage.run(host, *AS_ANOTHER, "squid", "-N", "-d", "1", "-f", path, port=PROXY_PORT)
 
 
 def squid_that_opens_tls(stage: Stage, host: str, *, unseen: bool = False) -> None:

@@ -76,6 +76,7 @@ class Stage:
             _ip("link set lo up")
         self.client = self["client"]
         self._own_names()
+        empty("/dev/shm")  # shared memory has names, and programs of one kind use the same
 
     def __getitem__(self, name: str) -> Host:
         if name not in self._hosts:
@@ -144,12 +145,6 @@ class Stage:
         """Let sockets live as long as the stage."""
         for one in sockets:
             self._servers.enter_context(one)
-
-    def private(self, path: str) -> None:
-        """Put an empty directory of our own at a place that a program insists on."""
-        root = "/" + path.strip("/").split("/")[0]
-        namespaces.mount("private", root, "tmpfs")
-        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
 
     # The network
 
@@ -244,6 +239,11 @@ def _network() -> namespaces.Network:
 
 def _set(name: str, value: str) -> None:
     pathlib.Path("/proc/sys/net", name).write_text(value, encoding="ascii")
+
+
+def empty(path: str) -> None:
+    """Put an empty directory of our own into a place that others use as well."""
+    namespaces.mount("private", path, "tmpfs")
 
 
 def listens(port: int) -> bool:

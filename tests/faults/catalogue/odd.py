@@ -119,13 +119,13 @@ def only_known_client_certificates(stage: Stage) -> dict[str, Any]:
     return UNTOLD
 
 
-@fault("odd-tls-silent", "unknown", None, r"does not answer the Halibut hello", fits="agent_crash")
+@fault("odd-tls-silent", "unknown", None, r"does not answer the Halibut hello", fits="port_mismatch")
 def silent_behind_tls(stage: Stage) -> dict[str, Any]:
     stage.serve(tls(silent, stage.identities.other.path))
     return UNTOLD
 
 
-@fault("odd-tls-close", "unknown", None, r"closed the connection", fits="server_not_trusted")
+@fault("odd-tls-close", "unknown", None, r"closed the connection", fits="tls_offloaded")
 def closes_behind_tls(stage: Stage) -> dict[str, Any]:
     """Neither shows a page nor says a word; nothing says that this is an agent at all."""
     stage.serve(tls(lambda connection: None, stage.identities.other.path))

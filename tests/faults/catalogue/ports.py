@@ -34,7 +34,7 @@ def https(stage: Stage) -> None:
     programs.nginx(stage, "web01", f"server {{ listen {PORT} ssl; ssl_certificate {pem}; ssl_certificate_key {pem}; }}")
 
 
-@fault("port-http2", "http_injected", "network", r"not as a Tentacle.*nginx", fits="port_mismatch", needs=["nginx"])
+@fault("port-http2", "http_injected", "network", r"with HTTP.*400 Bad Request", fits="port_mismatch", needs=["nginx"])
 def http2(stage: Stage) -> dict[str, Any]:
     """A real web server that offers HTTP/2, checked before the thumbprint is known."""
     pem = stage.identities.other.path

@@ -69,7 +69,7 @@ def squid_before_an_agent_that_is_off(stage: Stage) -> dict[str, Any]:
     return through(stage)
 
 
-@fault("proxy-no-name", "proxy_no_route", "proxy", r"503", fits="dns", needs=["squid"])
+@fault("proxy-no-name", "proxy_no_route", "proxy", r"50[03]", fits="dns", needs=["squid"])
 def squid_does_not_know_the_name(stage: Stage) -> dict[str, Any]:
     stage.agent()
     stage.names({})
@@ -85,7 +85,7 @@ def only_the_proxy_knows_the_name(stage: Stage) -> dict[str, Any]:
     return through(stage, host="web01.example.com")
 
 
-@fault("proxy-opens-tls", "tls_intercepted", "network", r"(?i)issue", needs=["squid", "openssl"])
+@fault("proxy-opens-tls", "tls_intercepted", "network", r"signed by|issuer", needs=["squid", "openssl"])
 def squid_opens_tls(stage: Stage) -> dict[str, Any]:
     """Inspection with certificates made on the spot by an authority of the company's."""
     stage.agent()
@@ -93,7 +93,7 @@ def squid_opens_tls(stage: Stage) -> dict[str, Any]:
     return through(stage)
 
 
-@fault("router-opens-tls", "tls_intercepted", "network", r"(?i)issue", needs=["squid", "openssl"])
+@fault("router-opens-tls", "tls_intercepted", "network", r"signed by|issuer", needs=["squid", "openssl"])
 def router_opens_tls(stage: Stage) -> None:
     """The same without the caller's knowledge: the router turns connections aside."""
     stage.agent()
@@ -145,7 +145,7 @@ def web_server_in_place_of_a_proxy(stage: Stage) -> dict[str, Any]:
     return through(stage)
 
 
-@fault("proxy-portal", "http_injected", "network", r"(?i)html|HTTP")
+@fault("proxy-portal", "proxy_not_tunnel", "proxy", r"Please log in")
 def portal_that_agrees_to_everything(stage: Stage) -> dict[str, Any]:
     """Status 200 to whatever is asked, and a page of its own in place of a tunnel."""
     stage.agent()

@@ -47,8 +47,8 @@ def agent_that_wakes_up_late(stage: Stage) -> dict[str, Any]:
     """Stopped, and continued while somebody waits: as on a host that swaps."""
     agent = stage.agent()
     agent.signal(signal.SIGSTOP)
-    threading.Timer(1.5, agent.signal, [signal.SIGCONT]).start()
-    return {"timeout": 5}
+    threading.Timer(3, agent.signal, [signal.SIGCONT]).start()
+    return {"timeout": 8}
 
 
 @fault("backlog-full", "filtered", "network", r"did not answer")
