@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import textwrap
 
-from stage import PORT, Stage, empty
+from stage import PORT, Stage
 
 PROXY_PORT = 3128
 MAKER = "/usr/lib/squid/security_file_certgen"
@@ -38,7 +38,6 @@ def sshd(stage: Stage, host: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     path = directory / "sshd_config"
     path.write_text(f"Port {PORT}\nHostKey {key}\nPidFile none\nUsePAM no\n", encoding="ascii")
-    empty("/run")
     pathlib.Path("/run/sshd").mkdir()
     stage.run(host, "/usr/sbin/sshd", "-D", "-e", "-f", path, port=PORT)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import socket
 import subprocess
@@ -75,8 +76,9 @@ class Stage:
             _set("ipv6/conf/all/forwarding", "1")
             _ip("link set lo up")
         self.client = self["client"]
-        self._own_names()
         empty("/dev/shm")  # shared memory has names, and programs of one kind use the same
+        empty("/run")  # nobody in here finds the machine's own services
+        self._own_names()
 
     def __getitem__(self, name: str) -> Host:
         if name not in self._hosts:
@@ -204,9 +206,13 @@ class Stage:
             "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
             "/etc/nsswitch.conf": "hosts: files dns\n",
         }.items():
+            place = pathlib.Path(os.path.realpath(path))
+            if not place.exists():  # a link into /run
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
             aside = self.scratch / pathlib.Path(path).name
             aside.write_text(text, encoding="ascii")
-            namespaces.bind(aside, path)
+            namespaces.bind(aside, place)
 
 
 def slow_relay(network: namespaces.Network, place: tuple[str, int], seconds: float) -> Handler:

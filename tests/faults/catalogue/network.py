@@ -87,6 +87,22 @@ def router_drops_data(stage: Stage) -> None:
     stage.forbid("drop", "meta length > 100")
 
 
+@fault("nft-drop-later", "unknown", None, r"agrees on TLS, but does not answer", fits="agent_crash")
+def router_drops_what_follows_tls(stage: Stage) -> None:
+    """The handshake passes, and then no more: as a device does that has seen enough."""
+    stage.agent()
+    stage.forbid("drop", "ct bytes > 3800")
+
+
+@fault("client-drops", "filtered", "network", r"did not answer within|forbids")
+def own_firewall_drops(stage: Stage) -> None:
+    """The caller's own firewall."""
+    stage.agent()
+    stage.rules(
+        f"table inet own {{ chain c {{ type filter hook output priority 0; tcp dport {PORT} drop; }}; }}", "client"
+    )
+
+
 @fault("no-route", "network", "network", r"(?i)unreachable")
 def no_route_here(stage: Stage) -> dict[str, Any]:
     stage.agent()
