@@ -14,14 +14,16 @@ from stage import PORT, Stage
 BEHIND = 10934  # where the agent listens behind them
 
 
-@fault("offload-haproxy-tcp", "tls_offloaded", "network", r"", needs=["haproxy"])
+@fault("offload-haproxy-tcp", "tls_offloaded", "network", r"never asks for the caller.s certificate", needs=["haproxy"])
 def haproxy_ends_tls(stage: Stage) -> None:
     stage.agent(port=BEHIND, address="127.0.0.1")
     pem = stage.identities.other.path
     programs.haproxy(stage, "web01", f"mode tcp\n bind :{PORT} ssl crt {pem}\n server web01 127.0.0.1:{BEHIND}")
 
 
-@fault("offload-haproxy-again", "tls_offloaded", "network", r"", needs=["haproxy"])
+@fault(
+    "offload-haproxy-again", "tls_offloaded", "network", r"never asks for the caller.s certificate", needs=["haproxy"]
+)
 def haproxy_ends_tls_and_begins_it_anew(stage: Stage) -> None:
     """The agent's page comes through, the caller's certificate does not."""
     stage.agent(port=BEHIND, address="127.0.0.1")
@@ -33,7 +35,13 @@ def haproxy_ends_tls_and_begins_it_anew(stage: Stage) -> None:
     )
 
 
-@fault("offload-same-certificate", "tls_offloaded", "network", r"", needs=["haproxy"])
+@fault(
+    "offload-same-certificate",
+    "tls_offloaded",
+    "network",
+    r"never asks for the caller.s certificate",
+    needs=["haproxy"],
+)
 def haproxy_has_the_agents_own_certificate(stage: Stage) -> None:
     """Somebody gave the balancer the agent's key: the thumbprint is right, and still nobody is trusted."""
     stage.agent(port=BEHIND, address="127.0.0.1")
@@ -45,7 +53,9 @@ def haproxy_has_the_agents_own_certificate(stage: Stage) -> None:
     )
 
 
-@fault("offload-haproxy-http", "tls_offloaded", "network", r"", needs=["haproxy"])
+@fault(
+    "offload-haproxy-http", "tls_offloaded", "network", r"never asks for the caller.s certificate", needs=["haproxy"]
+)
 def haproxy_relays_http(stage: Stage) -> None:
     stage.agent(port=BEHIND, address="127.0.0.1")
     programs.haproxy(
@@ -56,7 +66,7 @@ def haproxy_relays_http(stage: Stage) -> None:
     )
 
 
-@fault("offload-nginx", "tls_offloaded", "network", r"", needs=["nginx"])
+@fault("offload-nginx", "tls_offloaded", "network", r"never asks for the caller.s certificate", needs=["nginx"])
 def nginx_relays_http(stage: Stage) -> None:
     """A reverse proxy for web pages, set before something that speaks another protocol."""
     stage.agent(port=BEHIND, address="127.0.0.1")
@@ -69,7 +79,7 @@ def nginx_relays_http(stage: Stage) -> None:
     )
 
 
-@fault("offload-stunnel", "tls_offloaded", "network", r"", needs=["stunnel4"])
+@fault("offload-stunnel", "tls_offloaded", "network", r"never asks for the caller.s certificate", needs=["stunnel4"])
 def stunnel_ends_tls(stage: Stage) -> None:
     stage.agent(port=BEHIND, address="127.0.0.1")
     programs.stunnel(
