@@ -17,7 +17,9 @@ class ActionModule(LiveAction):
     MODULE = "listening.tentacle.tentacle_verify"
 
     def _arguments(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        return arguments if self._takes_long(arguments) else with_host(arguments, self, variables)
+        if self._takes_long(arguments) or arguments.get("compare") is not None:
+            return arguments
+        return with_host(arguments, self, variables)
 
     def _takes_long(self, arguments: dict[str, Any]) -> bool:
         return arguments.get("endpoints") is not None

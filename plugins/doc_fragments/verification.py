@@ -42,6 +42,27 @@ options:
       - Needs O(client_cert), and bash on the agent's host.
     type: bool
     default: false
+  inspect:
+    description:
+      - Whether to look at the host where the task runs as well, for RV(target). Its instance, service, holder of the
+        port, rights, disk and log then say why nobody answers. Only reads; what needs root is said.
+      - With V(auto) that happens where the address of O(host) is one of this host's own and an instance of the agent
+        has O(port).
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  instance:
+    description: Name of the instance to look at. The default is the one that is configured for O(port).
+    type: str
+  compare:
+    description:
+      - Results of earlier checks of one agent, made from several places. Nothing is connected to; RV(cause) is the
+        conclusion from all of them, and RV(vantages) lists them.
+      - Good on the host itself and not from outside is a firewall between, another certificate outside is interception
+        or offload, good by IP address and not by name is V(dns), and one family that fails is V(address_family).
+      - Make the single checks with O(fail_on=[]), and this one fails.
+    type: list
+    elements: dict
   vantage:
     description: What to call the place that the check is made from, such as V(controller). Returned as it is.
     type: str

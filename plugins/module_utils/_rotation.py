@@ -143,20 +143,20 @@ class RotationChange:
                 f"The rotation '{self._label}' of {self.path} cannot begin: it is in the middle of the rotation "
                 f"'{before.rotation}', which is {before.stage}. An earlier run was broken off, probably. Bring that "
                 "one to an end first, with state 'finished' or 'rolled_back' and its name.",
-                cause="option_invalid",
+                cause="invalid_input",
             )
         if not own and stage in (FINISHED, ROLLED_BACK):
             raise InstanceError(
                 f"The identity {self.path} takes no part in a rotation '{self._label}', so that cannot become {stage}. "
                 "The name is another one, or the host was left out. Begin it with state 'staged'.",
-                cause="option_invalid",
+                cause="invalid_input",
             )
         if own and (before.stage, stage) in ((FINISHED, ROLLED_BACK), (STAGED, FINISHED), (ROLLED_BACK, FINISHED)):
             raise InstanceError(
                 f"The rotation '{self._label}' of {self.path} is {before.stage} and cannot become {stage}: what is "
                 "finished has no earlier key any more, and only what is active can be finished. Begin a rotation of "
                 "another name, or bring this one to 'active' first.",
-                cause="option_invalid",
+                cause="invalid_input",
             )
 
     def _record(self) -> dict[str, Any] | None:

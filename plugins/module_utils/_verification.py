@@ -16,6 +16,7 @@ from ._argspec_connection import connection_arguments, endpoint_arguments, endpo
 from ._client.endpoint import Endpoint, host_name
 from ._client.errors import ClientError
 from ._client.identity import Identity, load
+from ._verify import host_findings
 from ._verify.causes import CAUSES
 from ._verify.result import Result
 from ._verify.steps import DEFAULT_CONCURRENCY, Options, verify
@@ -34,6 +35,9 @@ def arguments() -> dict[str, dict[str, Any]]:
         "tls_versions": {"type": "bool", "default": False},
         "proof": {"type": "bool", "default": False},
         "vantage": {"type": "str"},
+        "compare": {"type": "list", "elements": "dict"},
+        "inspect": {"type": "str", "choices": list(host_findings.CHOICES), "default": host_findings.AUTO},
+        "instance": {"type": "str"},
         "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
         "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
         "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
@@ -77,6 +81,7 @@ def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple
         attempts += 1
         result = verify(endpoint, options)
         if result.ok or attempts > parameters["retries"]:
+            host_findings.look(result, parameters["inspect"], parameters["instance"])
             return result, attempts
         time.sleep(parameters["delay"])
 

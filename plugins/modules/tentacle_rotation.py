@@ -139,7 +139,7 @@ cause:
   description: A stable word for the reason of a failure.
   returned: failure
   type: str
-  sample: option_invalid
+  sample: invalid_input
 """
 
 from typing import Any

@@ -272,7 +272,9 @@ proof:
   type: dict
   returned: always
 target:
-  description: What was seen on the agent's host itself. V(null) where it was not looked at.
+  description:
+    - What was seen on the agent's host itself, with O(inspect). Keys are instance, other_instances, service, holders,
+      rights, disk, log, firewall, and notes about what could not be seen. V(null) where it was not looked at.
   type: dict
   returned: always
 vantages:
@@ -331,6 +333,7 @@ from ansible_collections.listening.tentacle.plugins.module_utils._verification i
     unchecked,
     words,
 )
+from ansible_collections.listening.tentacle.plugins.module_utils._verify.comparison import compare
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import throwaway
 
 
@@ -354,7 +357,11 @@ def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Identity |
 def main() -> None:
     module = AnsibleModule(
         argument_spec=arguments(),
-        mutually_exclusive=[("host", "endpoints"), ("thumbprint", "endpoints"), ("address", "endpoints")],
+        mutually_exclusive=[
+            ("host", "endpoints", "compare"),
+            ("thumbprint", "endpoints", "compare"),
+            ("address", "endpoints", "compare"),
+        ],
         supports_check_mode=True,
     )
     try:
@@ -362,7 +369,10 @@ def main() -> None:
         with throwaway() as impostor:
             if module.params["endpoints"] is not None:
                 check_endpoints(module, fatal, impostor)
-            result, attempts = check(module.params, impostor)
+            if module.params["compare"] is not None:
+                result, attempts = compare(module.params["compare"]), 0
+            else:
+                result, attempts = check(module.params, impostor)
     except ClientError as error:
         module.fail_json(**{**unchecked(module.params, error), **failure(error, "Nothing was checked")})
     facts = {"changed": False, "attempts": attempts, **result.as_dict()}

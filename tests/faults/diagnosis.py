@@ -19,10 +19,7 @@ SECONDS = 2  # for each step: long for networks like these, short for those who 
 
 
 def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
-    """The module's result with the usual options, but for `changes`; `seen_from` names the host that it runs on.
-
-    Of several `endpoints` it is the first one's.
-    """
+    """The module's result with the usual options, but for `changes`; `seen_from` names the host that it runs on."""
     options = {
         "host": stage["web01"].ipv4,
         "port": PORT,
@@ -31,8 +28,6 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
         "timeout": SECONDS,
         **changes,
     }
-    if "endpoints" in options:
-        del options["host"], options["thumbprint"]
     place = stage[options.pop("seen_from", "client")]
     printed = io.StringIO()
     with (
@@ -42,5 +37,4 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
         contextlib.redirect_stdout(printed),
     ):
         tentacle_verify.main()
-    result = dict(json.loads(printed.getvalue()))
-    return dict(result["results"][0]) if "results" in result else result
+    return dict(json.loads(printed.getvalue()))

@@ -221,7 +221,7 @@ def _is_name(host: str) -> bool:
     return ":" not in host and not host.replace(".", "").isdigit()
 
 
-def _possible(concurrency: int = DEFAULT_CONCURRENCY) -> int:
+def _possible(concurrency: int) -> int:
     """As many at once as the open files of this process allow; its own limit is raised where the system lets it."""
     wanted = min(concurrency, MAX_CONCURRENCY) * FILES_EACH + FILES_BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

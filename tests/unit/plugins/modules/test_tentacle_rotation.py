@@ -113,7 +113,7 @@ def test_steps_that_cannot_be_taken_say_why(rotate: Run, before: list[str], stat
     for step in before:
         assert rotate(step)["changed"]
     refused = rotate(state)
-    assert (refused["failed"], refused["cause"]) == (True, "option_invalid")
+    assert (refused["failed"], refused["cause"]) == (True, "invalid_input")
     assert words in refused["msg"]
 
 

@@ -19,7 +19,8 @@ PARAMETERS = {
     "host": "web01", "port": 10933, "thumbprint": None, "client_cert": None, "client_key": None,
     "client_key_passphrase": None, "timeout": 5, "retries": 3, "delay": 0,
     "proxy_host": None, "proxy_port": 8080, "proxy_username": None, "proxy_password": None, "address": None,
-    "tls_versions": False, "proof": False, "vantage": None}  # fmt: skip
+    "tls_versions": False, "proof": False, "vantage": None,
+    "inspect": "never", "compare": None, "instance": None}  # fmt: skip
 
 
 def failing(times: int) -> Any:
