@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "e2e"), os.environ["ANSIBLE_COLLECTIONS_PATH"], str(HERE.parents[1] / "plugins")]
+sys.path[:0] = [str(HERE.parent / "e2e"), os.environ["ANSIBLE_COLLECTIONS_PATH"]]
 os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"
 
 import catalogue  # noqa: F401 (fills the list)
@@ -64,7 +64,7 @@ def run_all(faults: Sequence[Fault], identities: Identities, scratch: pathlib.Pa
             fault = waiting.pop(0)
             absent = fault.missing()
             if absent:
-                outcomes[fault.name] = _say(Outcome(fault.name, fault.cause, skipped=f"no {', '.join(absent)} here"))
+                outcomes[fault.name] = _say(Outcome(fault.name, fault.cause, skipped=absent))
                 continue
             place = scratch / fault.name
             place.mkdir()

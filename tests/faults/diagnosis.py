@@ -19,7 +19,10 @@ SECONDS = 2  # for each step: long for networks like these, short for those who 
 
 
 def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
-    """The module's result with the usual options, but for `changes`; `seen_from` names the host that it runs on."""
+    """The module's result with the usual options, but for `changes`; `seen_from` names the host that it runs on.
+
+    Of several `endpoints` it is the first one's.
+    """
     options = {
         "host": stage["web01"].ipv4,
         "port": PORT,
@@ -28,6 +31,8 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
         "timeout": SECONDS,
         **changes,
     }
+    if "endpoints" in options:
+        del options["host"], options["thumbprint"]
     place = stage[options.pop("seen_from", "client")]
     printed = io.StringIO()
     with (
@@ -37,4 +42,5 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
         contextlib.redirect_stdout(printed),
     ):
         tentacle_verify.main()
-    return dict(json.loads(printed.getvalue()))
+    result = dict(json.loads(printed.getvalue()))
+    return dict(result["results"][0]) if "results" in result else result

@@ -16,6 +16,8 @@ from stage import Stage
 # Makes the fault on a stage. Returns module options that differ from the usual ones, or None.
 Maker = Callable[[Stage], "dict[str, Any] | None"]
 
+PACKAGES = {"nginx": "nginx-light", "squid": "squid-openssl", "sshd": "openssh-server", "ssh-keygen": "openssh-client"}
+
 FAULTS: dict[str, Fault] = {}
 
 
@@ -37,9 +39,11 @@ class Fault:
     finds: str | None = None
     needs: Sequence[str] = ()
 
-    def missing(self) -> list[str]:
-        """Programs that are not installed here."""
-        return [name for name in self.needs if not shutil.which(name)]
+    def missing(self) -> str | None:
+        """A sentence that names what is not installed here and the line that installs it, or None."""
+        absent = [name for name in self.needs if not shutil.which(name)]
+        packages = " ".join(PACKAGES.get(name, name) for name in absent)
+        return f"no {', '.join(absent)} here (apt-get install {packages})" if absent else None
 
     def complaints(self, result: dict[str, Any]) -> list[str]:
         """What is wrong with a diagnosis; nothing if it is right."""

@@ -44,9 +44,9 @@ def mount(source: str, target: str, kind: str = "", options: str = "", flags: in
     _check(_libc.mount(*arguments), f"mount {target}")
 
 
-def bind(source: pathlib.Path, target: str) -> None:
+def bind(source: pathlib.Path, target: pathlib.Path) -> None:
     """Let a file appear in another's place."""
-    mount(str(source), os.path.realpath(target), flags=_MS_BIND)
+    mount(str(source), str(target), flags=_MS_BIND)
 
 
 def unavailable() -> str | None:

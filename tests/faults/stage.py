@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import socket
 import subprocess
@@ -69,11 +70,14 @@ class Stage:
         self._programs: list[subprocess.Popen[bytes]] = []
         self._servers = contextlib.ExitStack()
         self.router = Host("router", *ROUTER, _network(), self._directory("router"))
+        self._hosts["router"] = self.router
         with self.router.network:
             _set("ipv4/ip_forward", "1")
             _set("ipv6/conf/all/forwarding", "1")
             _ip("link set lo up")
         self.client = self["client"]
+        empty("/dev/shm")  # shared memory has names, and programs of one kind use the same
+        empty("/run")  # nobody in here finds the machine's own services
         self._own_names()
 
     def __getitem__(self, name: str) -> Host:
@@ -148,7 +152,7 @@ class Stage:
 
     def rules(self, text: str, name: str = "router") -> None:
         """Load nftables rules on a host."""
-        with self[name].network if name != "router" else self.router.network:
+        with self[name].network:
             subprocess.run(["nft", "-f", "-"], input=text.encode(), check=True, capture_output=True)
 
     def forbid(self, verdict: str, extra: str = "") -> None:
@@ -161,10 +165,12 @@ class Stage:
         place = (self[name].ipv4, PORT)
         with self.router.network:
             self._servers.enter_context(server(slow_relay(self.router.network, place, seconds), "0.0.0.0", PORT))
-        self.rules(
-            "table ip fault { chain prerouting { type nat hook prerouting priority -100; "
-            f"ip daddr {place[0]} tcp dport {PORT} redirect; }}; }}"
-        )
+        self.turn_aside(PORT, PORT)
+
+    def turn_aside(self, port: int, to: int) -> None:
+        """The router keeps what the client sends to a port for a program of its own."""
+        rule = f"iifname client tcp dport {port} redirect to {to}"
+        self.rules(f"table ip aside {{ chain c {{ type nat hook prerouting priority -100; {rule}; }}; }}")
 
     def names(self, records: resolver.Records) -> None:
         """Answer queries for names; any other name does not exist."""
@@ -200,9 +206,13 @@ class Stage:
             "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
             "/etc/nsswitch.conf": "hosts: files dns\n",
         }.items():
+            place = pathlib.Path(os.path.realpath(path))
+            if not place.exists():  # a link into /run
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
             aside = self.scratch / pathlib.Path(path).name
             aside.write_text(text, encoding="ascii")
-            namespaces.bind(aside, path)
+            namespaces.bind(aside, place)
 
 
 def slow_relay(network: namespaces.Network, place: tuple[str, int], seconds: float) -> Handler:
@@ -235,6 +245,11 @@ def _network() -> namespaces.Network:
 
 def _set(name: str, value: str) -> None:
     pathlib.Path("/proc/sys/net", name).write_text(value, encoding="ascii")
+
+
+def empty(path: str) -> None:
+    """Put an empty directory of our own into a place that others use as well."""
+    namespaces.mount("private", path, "tmpfs")
 
 
 def listens(port: int) -> bool:

@@ -23,7 +23,9 @@ DEFAULT_PORT = 8080
 ANSWER_SECONDS = 15.0  # what the Octopus Server waits
 MAX_ANSWER = 16 * 1024
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?: ([^\r\n]*))?")
+_BEGINNING = b"HTTP/"
 _NO_ROUTE = (502, 503, 504)
+_SQUID_NO_ROUTE = ("ERR_CANNOT_FORWARD", "ERR_CONNECT_FAIL", "ERR_DNS_FAIL")  # squid 5 says some of them with a 500
 _NO_TUNNEL = (400, 404, 405, 501, 505)
 
 
@@ -97,6 +99,8 @@ def ask(connection: socket.socket, way: Proxy, endpoint: Endpoint, timeout: floa
             break
         end = (data + waiting).find(b"\r\n\r\n", max(len(data) - 3, 0))
         data += connection.recv(len(waiting) if end < 0 else end + 4 - len(data))
+        if not data.startswith(_BEGINNING[: len(data)]):
+            break  # no HTTP, so that no end of a head will come
     return read(data)
 
 
@@ -131,7 +135,8 @@ def judge(answer: Answer, way: Proxy, endpoint: Endpoint) -> ProxyError | None:
         return ProxyError("proxy_auth_required", f"{said}. {sent}.")
     if status == 403:
         return ProxyError("proxy_denied", f"{said}.")
-    if status in _NO_ROUTE or (status == 500 and "connect" in answer.reason.lower()):
+    failed = "connect" in answer.reason.lower() or (answer.code or "").startswith(_SQUID_NO_ROUTE)
+    if status in _NO_ROUTE or (status == 500 and failed):
         code = f" ({answer.code})" if answer.code else ""
         return ProxyError("proxy_no_route", f"{said}{code}.", also=("filtered", "refused", "dns"))
     if status in _NO_TUNNEL or 300 <= status < 400 or 200 < status < 300:

@@ -36,6 +36,9 @@ def explain(result: Result, proxied: bool) -> None:
         _supersede(result, "tls_intercepted", [copied, *signs], ("tls_offloaded",))
     elif signs and facts.page is not None and facts.page["tentacle"]:
         _supersede(result, "tls_offloaded", ["A Tentacle's page is behind it.", *signs], ("tls_intercepted",))
+    elif signs and result.cause == "agent_thumbprint_mismatch" and _ends_without_a_word(facts):
+        said = "Whatever is said to it is passed on to something that hangs up, as an agent does where no TLS comes."
+        _supersede(result, "tls_offloaded", [*signs, said], ("tls_intercepted", "port_mismatch"))
     elif signs and result.cause not in ("http_injected", "tls_offloaded") and not _foreign(facts):
         _supersede(result, "unknown", signs, ("tls_offloaded", "tls_intercepted", "port_mismatch"))
 
@@ -66,6 +69,11 @@ def _signs(facts: Facts) -> list[str]:
     return signs
 
 
+def _ends_without_a_word(facts: Facts) -> bool:
+    """Whether a request for the page got an end of the connection: not silence, not a word."""
+    return facts.page is not None and facts.page["tentacle"] is None
+
+
 def _foreign(facts: Facts) -> bool:
     return facts.page is not None and facts.page["tentacle"] is False
 
@@ -78,6 +86,9 @@ def _copied(facts: Facts) -> str | None:
     issuer = (certificate["issuer"] or "").lower()
     if any(name in issuer for name in INSPECTORS):
         return f"Its issuer {certificate['issuer']} inspects TLS."
+    relay = (facts.page or {}).get("via") or (facts.page or {}).get("server") or ""
+    if any(name in relay.lower() for name in INSPECTORS):
+        return f"It was signed by {certificate['issuer']}, and {relay} passed the page on."
     if "octopus tentacle" in (certificate["subject"] or "").lower():
         return f"It is a copy of a Tentacle's certificate, signed by {certificate['issuer']}."
     return None

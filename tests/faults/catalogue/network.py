@@ -87,6 +87,22 @@ def router_drops_data(stage: Stage) -> None:
     stage.forbid("drop", "meta length > 100")
 
 
+@fault("nft-drop-later", "unknown", None, r"(does|did) not answer", fits="agent_crash")
+def router_drops_what_follows_tls(stage: Stage) -> None:
+    """The handshake passes, and then no more: as a device does that has seen enough."""
+    stage.agent()
+    stage.forbid("drop", "ct bytes > 3800")
+
+
+@fault("client-drops", "filtered", "network", r"did not answer within|forbids")
+def own_firewall_drops(stage: Stage) -> None:
+    """The caller's own firewall."""
+    stage.agent()
+    stage.rules(
+        f"table inet own {{ chain c {{ type filter hook output priority 0; tcp dport {PORT} drop; }}; }}", "client"
+    )
+
+
 @fault("no-route", "network", "network", r"(?i)unreachable")
 def no_route_here(stage: Stage) -> dict[str, Any]:
     stage.agent()
@@ -121,6 +137,23 @@ def ipv6_is_broken(stage: Stage) -> dict[str, Any]:
     return {"host": "web01.example.com"}
 
 
+@fault("one-family-dropped", "ok", None, r"answers as a Tentacle", finds="address_family")
+def ipv6_is_dropped(stage: Stage) -> dict[str, Any]:
+    """The same, where nobody refuses: callers that try one address behind the other wait for long."""
+    stage.agent()
+    stage.forbid("drop", "meta nfproto ipv6")
+    stage.names({"web01.example.com": [stage["web01"].ipv6, stage["web01"].ipv4]})
+    return {"host": "web01.example.com"}
+
+
+@fault("both-families-broken", "filtered", "network", r"did not answer within")
+def both_families_are_dropped(stage: Stage) -> dict[str, Any]:
+    stage.agent()
+    stage.forbid("drop")
+    stage.names({"web01.example.com": [stage["web01"].ipv6, stage["web01"].ipv4]})
+    return {"host": "web01.example.com"}
+
+
 @fault("dns-no-name", "dns", "network", r"web99.example.com cannot be resolved")
 def name_does_not_exist(stage: Stage) -> dict[str, Any]:
     stage.agent()
@@ -146,6 +179,22 @@ def name_leads_to_a_host_without_agent(stage: Stage) -> dict[str, Any]:
     stage.agent()
     stage.names({"web01.example.com": [stage["web02"].ipv4]})
     return {"host": "web01.example.com"}
+
+
+@fault("dns-elsewhere-told", "dns", "network", r"198.51.100.11")
+def name_leads_elsewhere_and_the_address_is_known(stage: Stage) -> dict[str, Any]:
+    """Bad by name, good by address: the name is to blame."""
+    return {**name_leads_to_a_host_without_agent(stage), "address": stage["web01"].ipv4}
+
+
+@fault("dns-no-name-told", "dns", "network", r"cannot be resolved")
+def name_does_not_exist_and_the_address_is_known(stage: Stage) -> dict[str, Any]:
+    return {**name_does_not_exist(stage), "address": stage["web01"].ipv4}
+
+
+@fault("dns-other-agent-told", "dns", "network", r"198.51.100.11")
+def name_leads_to_another_agent_and_the_address_is_known(stage: Stage) -> dict[str, Any]:
+    return {**name_leads_to_another_agent(stage), "address": stage["web01"].ipv4}
 
 
 @fault(

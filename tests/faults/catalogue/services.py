@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from typing import Any
 
 from entry import fault
@@ -39,6 +40,15 @@ def accepts_and_says_nothing(stage: Stage) -> None:
 def frozen_agent(stage: Stage) -> None:
     """SIGSTOP: the kernel still accepts connections, the program does not."""
     stage.agent().signal(signal.SIGSTOP)
+
+
+@fault("slow-agent", "ok", None, r"answers as a Tentacle", finds="slow")
+def agent_that_wakes_up_late(stage: Stage) -> dict[str, Any]:
+    """Stopped, and continued while somebody waits: as on a host that swaps."""
+    agent = stage.agent()
+    agent.signal(signal.SIGSTOP)
+    threading.Timer(3, agent.signal, [signal.SIGCONT]).start()
+    return {"timeout": 8}
 
 
 @fault("backlog-full", "filtered", "network", r"did not answer")

@@ -26,3 +26,19 @@ def nobody_is_trusted(stage: Stage) -> None:
 @fault("agent-replaced", "agent_thumbprint_mismatch", "agent", r"showed certificate \w+, expected")
 def agent_has_a_new_certificate(stage: Stage) -> None:
     stage.agent(identity=stage.identities.other)
+
+
+@fault("cloned-identity", "shared_identity", "agent", r"198\.51\.100\.12")
+def two_hosts_with_one_identity(stage: Stage) -> dict[str, Any]:
+    """A virtual machine was copied with its agent: each is good, both are not."""
+    stage.agent("web01")
+    stage.agent("web02")
+    return {"endpoints": [{"host": stage[name].ipv4} for name in ("web01", "web02")]}
+
+
+@fault("cloned-allowed", "ok", None, r"answers as a Tentacle")
+def two_hosts_that_may_share_one_identity(stage: Stage) -> dict[str, Any]:
+    return {
+        **two_hosts_with_one_identity(stage),
+        "allowed_shared_thumbprints": [stage.identities.agent.thumbprint],
+    }
