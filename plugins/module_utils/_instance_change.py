@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from . import _directories
 from ._choice import Choice
 from ._directories import Entry
-from ._instance import configuration, files, paths, records, unit
+from ._instance import configuration, files, paths, proxy, records, unit
 from ._instance.configuration import Configuration
 
 #: The options that are keys of the configuration; one that is not given leaves the key as it is.
@@ -153,12 +153,12 @@ class InstanceChange:
         return name is not None and self.choice.directory == paths.configuration_directory(name, environment)
 
     def _file_entries(self) -> list[Entry]:
-        """The configuration and, where it is, the identity: readable by the agent's group, written by nobody else."""
+        """The configuration and, where they are, identity and proxy password: read by the agent's group alone."""
         group = self.params["service_group"]
         entries = [Entry(self.choice.path, CONFIGURATION_MODE, None, group)]
-        if os.path.exists(self.wanted.certificate_path):
-            entries.append(Entry(self.wanted.certificate_path, CONFIGURATION_MODE if group else None, None, group))
-        return entries
+        identity = self.wanted.certificate_path
+        secrets = [path for path in (identity, proxy.password_path(identity)) if os.path.exists(path)]
+        return entries + [Entry(path, CONFIGURATION_MODE if group else None, None, group) for path in secrets]
 
 
 def _account_name() -> str:

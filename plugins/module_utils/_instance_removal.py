@@ -15,7 +15,7 @@ import shutil
 from typing import Any, NamedTuple
 
 from ._choice import Choice
-from ._instance import configuration, paths, records
+from ._instance import configuration, paths, proxy, records
 from ._instance.errors import ConfigurationError, StorageError
 
 #: What an agent and the servers that use it put below a home (docs/protocol/tentacle-services.md §5.5).
@@ -64,7 +64,8 @@ class InstanceRemoval:
             keeping.append(applications)
         kept = [path for path in keeping if os.path.lexists(path)]
         inside = [os.path.join(home, name) for name in self._home_names(home)] if self._with_home else []
-        going = [self.choice.path, identity, *inside, *([applications] if self._with_home else [])]
+        inside += [applications] if self._with_home else []
+        going = [self.choice.path, proxy.password_path(identity), identity, *inside]
         gone = [path for path in dict.fromkeys(going) if os.path.lexists(path) and not _holds(path, keeping)]
         return Removal(self._is_recorded(), gone, sorted(kept), self._directories(home))
 

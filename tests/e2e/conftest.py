@@ -44,13 +44,19 @@ def connection(agent: AgentProcess, server_identity: Identity) -> dict[str, Any]
 
 @pytest.fixture
 def start_agent(tmp_path: pathlib.Path, server_identity: Identity) -> Iterator[Callable[..., AgentProcess]]:
-    """Starts agents of a test's own; keywords as `AgentProcess` takes them."""
+    """Starts agents of a test's own; keywords as `AgentProcess` takes them.
+
+    `before(directory)` is called with the directory of configuration and identity before the start.
+    """
     started: list[AgentProcess] = []
 
     def start(**keywords: Any) -> AgentProcess:
         directory = tmp_path / f"agent{len(started)}"
         directory.mkdir()
+        before = keywords.pop("before", None)
         process = AgentProcess(directory, keywords.pop("trusted", [server_identity.thumbprint]), **keywords)
+        if before is not None:
+            before(process.directory)
         started.append(process)
         process.start()
         return process

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 import time
 from collections.abc import Callable
@@ -166,3 +167,17 @@ def test_several_instances_share_a_host_and_nothing_else(
         assert name == [f"{process.values['instance']} {process.home}"]
     assert first.stop() == 0
     assert connect(second, stranger_identity).capabilities().error is None
+
+
+def test_scripts_find_the_proxy_and_logs_do_not_show_its_password(start_agent: StartAgent, connect: Connect) -> None:
+    def with_password(directory: pathlib.Path) -> None:
+        (directory / "proxy-password").write_text("s3cret word\n")
+
+    proxy = {"use_default": False, "host": "p", "port": 3128, "username": "u"}
+    process = start_agent(proxy=proxy, before=with_password)
+    status = Scripts(connect(process)).start("proxy", """
+        echo $TentacleUseDefaultProxy $TentacleProxyHost $TentacleProxyPort $TentacleProxyUsername
+        echo "<$TentacleProxyPassword> ${#TentacleProxyPassword}"
+        echo "http://u:${TentacleProxyPassword// /%20}@p"
+    """)
+    assert lines(status) == ["False p 3128 u", "<********> 11", "http://u:********@p"]

@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from module_utils._instance.configuration import Configuration
+from module_utils._instance.proxy import Proxy
 
 from ._version import VERSION
 
@@ -28,12 +28,16 @@ _FOR_THE_AGENT_ONLY = (
 
 
 def build(
-    configuration: Configuration, executable: str, program_directory: str, signature_algorithm: str | None
+    configuration: Configuration,
+    executable: str,
+    program_directory: str,
+    signature_algorithm: str | None,
+    proxy_password: str | None = None,
 ) -> dict[str, str]:
     """The variables for an instance with this configuration; those without a value are left out.
 
     ``executable`` is the full path of what runs the agent, ``signature_algorithm`` the friendly name of the one that
-    signed our certificate (``sha256RSA``).
+    signed our certificate (``sha256RSA``). The proxy's password is no part of the configuration.
     """
     home = configuration.home_directory or "."
     variables: dict[str, str | None] = {
@@ -49,20 +53,19 @@ def build(
         "TentacleProgramDirectoryPath": program_directory,
         "AgentProgramDirectoryPath": program_directory,
         "TentacleCertificateSignatureAlgorithm": signature_algorithm,
-        **_proxy(getattr(configuration, "proxy", None)),
+        **_proxy(configuration.proxy, proxy_password),
     }
     return {name: value for name, value in variables.items() if value}
 
 
-def _proxy(proxy: Any) -> dict[str, str | None]:
-    """The proxy that scripts are to use for the web; without one, the system's own settings hold."""
-    port = getattr(proxy, "port", None) or 80
+def _proxy(proxy: Proxy, password: str | None) -> dict[str, str | None]:
+    """The proxy that scripts are to use for the web."""
     return {
-        "TentacleUseDefaultProxy": str(bool(getattr(proxy, "use_default", True))),
-        "TentacleProxyHost": getattr(proxy, "host", None),
-        "TentacleProxyPort": str(port),
-        "TentacleProxyUsername": getattr(proxy, "username", None),
-        "TentacleProxyPassword": getattr(proxy, "password", None),
+        "TentacleUseDefaultProxy": str(proxy.use_default),
+        "TentacleProxyHost": proxy.host,
+        "TentacleProxyPort": str(proxy.port),
+        "TentacleProxyUsername": proxy.username,
+        "TentacleProxyPassword": password,
     }
 
 

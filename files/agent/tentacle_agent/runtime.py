@@ -28,6 +28,7 @@ from typing import Any
 
 from module_utils._halibut import thumbprint
 from module_utils._instance import configuration as configurations
+from module_utils._instance import proxy
 from module_utils._instance.configuration import Configuration
 from module_utils._instance.errors import InstanceError
 
@@ -35,9 +36,10 @@ from . import environment, log, page, supervision, tls
 from .audit import Audit
 from .dispatch import Dispatcher
 from .listener import Listener
+from .masking import password_variants
 from .services.capabilities import CapabilitiesService
 from .services.file_transfer import FileTransferService
-from .services.script import build_script_services
+from .services.script import ScriptServices, build_script_services
 from .services.script.workspace_cleaner import WorkspaceCleaner
 from .session import Shared
 from .trust import Trust
@@ -107,7 +109,7 @@ class Runtime:
         raise_descriptor_limit()
         context = self._load_identity()
         home = configuration.home_directory
-        self._scripts = build_script_services(home, self._build_environment(context))
+        self._scripts = self._build_scripts(context)
         self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
         services: dict[str, Any] = {
             CapabilitiesService.NAME: CapabilitiesService(),
@@ -145,9 +147,12 @@ class Runtime:
         LOG.info("The agent's certificate has the thumbprint %s (SHA-256 %s)", shown.sha1, shown.sha256)
         return context
 
-    def _build_environment(self, context: tls.ServerContext) -> dict[str, str]:
+    def _build_scripts(self, context: tls.ServerContext) -> ScriptServices:
+        wanted = self._configuration
         program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        return environment.build(self._configuration, sys.executable, program, context.signature_algorithm())
+        password = proxy.read_password(proxy.password_path(wanted.certificate_path))
+        variables = environment.build(wanted, sys.executable, program, context.signature_algorithm(), password)
+        return build_script_services(wanted.home_directory, variables, password_variants(password) if password else ())
 
     def _apply(self, configuration: Configuration) -> None:
         """Take over what may change while we run."""

@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import files, paths
+from . import proxy as proxies
 from .errors import ConfigurationError
+from .proxy import NO_CHOICE, Proxy
 from .trusted import TrustedServer, as_documents, from_documents
 
 DEFAULT_PORT = 10933
@@ -39,6 +41,7 @@ _FIXED_AT_START = (
     "listen_address",
     "no_listen",
     "reported_version",
+    "proxy",
 )
 _ALWAYS_WRITTEN = (
     "instance",
@@ -60,7 +63,8 @@ class Configuration:
     ``listen_address`` None means every address of the host, IPv6 and IPv4. ``port`` 0 asks the system for a free one.
     ``certificate_path`` is a PEM file holding key and certificate. ``minimum_tls_version`` is the oldest version of TLS
     that a caller may speak. ``idle_seconds`` closes a silent connection, ``drain_seconds`` is how long running scripts
-    may go on after a stop was asked for. ``unknown`` holds what a newer version wrote.
+    may go on after a stop was asked for. ``proxy`` is what scripts are told. ``unknown`` holds what a newer version
+    wrote.
     """
 
     instance: str | None
@@ -77,6 +81,7 @@ class Configuration:
     idle_seconds: int = 60
     drain_seconds: int = 30
     log_level: str = "info"
+    proxy: Proxy = NO_CHOICE
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def trusted_pins(self) -> frozenset[str]:
@@ -147,6 +152,8 @@ def to_document(configuration: Configuration, directory: str | None = None) -> d
         if member.name != "unknown" and (member.name in _ALWAYS_WRITTEN or value != member.default):
             document[member.name] = value
     document["trusted_servers"] = as_documents(configuration.trusted_servers)
+    if "proxy" in document:
+        document["proxy"] = proxies.as_document(configuration.proxy)
     prefix = os.path.join(directory, "") if directory else ""
     if prefix and configuration.certificate_path.startswith(prefix):
         document["certificate_path"] = configuration.certificate_path[len(prefix) :]
@@ -299,4 +306,5 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "idle_seconds": _seconds,
     "drain_seconds": _drain,
     "log_level": _level,
+    "proxy": proxies.from_document,
 }

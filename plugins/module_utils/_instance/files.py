@@ -94,6 +94,22 @@ def _write_aside(aside: str, data: bytes, mode: int, uid: int, gid: int) -> None
         os.fsync(descriptor)
 
 
+def write_secret(path: str, data: bytes, group: Account = None) -> None:
+    """Write a file that holds a secret, in one step. Raises StorageError.
+
+    One that is there keeps its owner, group and mode. A new one is for its owner alone, unless ``group`` is given or
+    its directory has been given to another group than the writer's: then that group may read it too.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(path):
+        write_atomically(path, data, 0o640 if group is not None else None, None, group)
+        return
+    make_directory(directory)
+    if group is None and ON_POSIX and os.stat(directory).st_gid != os.getegid():
+        group = os.stat(directory).st_gid
+    write_atomically(path, data, 0o600 if group is None else 0o640, None, group)
+
+
 def read(path: str, limit: int = 16 * 1024 * 1024) -> bytes:
     """The whole content of the file ``path``, at most ``limit`` bytes. Raises StorageError."""
     try:

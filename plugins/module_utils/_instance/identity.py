@@ -203,19 +203,8 @@ def export_pfx(pem: bytes, password: str | None = None) -> bytes:
 
 
 def save(path: str, pem: bytes, group: files.Account = None) -> None:
-    """Write an identity file in one step. Raises StorageError.
-
-    One that is there keeps its owner, group and mode. A new one is for its owner alone, unless ``group`` is given or
-    its directory has been given to another group than the writer's: then that group may read it too.
-    """
-    directory = os.path.dirname(os.path.abspath(path))
-    if os.path.exists(path):
-        files.write_atomically(path, pem, 0o640 if group is not None else None, None, group)
-        return
-    files.make_directory(directory)
-    if group is None and files.ON_POSIX and os.stat(directory).st_gid != os.getegid():
-        group = os.stat(directory).st_gid
-    files.write_atomically(path, pem, 0o600 if group is None else 0o640, None, group)
+    """Write an identity file in one step, readable as ``files.write_secret`` says. Raises StorageError."""
+    files.write_secret(path, pem, group)
 
 
 def certificate_der(pem: bytes) -> bytes:

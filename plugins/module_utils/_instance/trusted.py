@@ -79,6 +79,20 @@ def with_trust_replaced(configuration: Configuration, old: str, new: str) -> Con
     return dataclasses.replace(configuration, trusted_servers=tuple(servers))
 
 
+def with_passive(configuration: Configuration, pin: str) -> Configuration:
+    """Make ``pin`` a server that calls us: its first entry, or a new one; further entries of it go (§5.2)."""
+    pin = normalise_pin(pin)
+    servers: list[TrustedServer] = []
+    for server in configuration.trusted_servers:
+        if server.thumbprint != pin:
+            servers.append(server)
+        elif not any(entry.thumbprint == pin for entry in servers):
+            servers.append(TrustedServer(pin, squid=server.squid))
+    if not any(entry.thumbprint == pin for entry in servers):
+        servers.append(TrustedServer(pin))
+    return dataclasses.replace(configuration, trusted_servers=tuple(servers))
+
+
 def with_trust_set(configuration: Configuration, pins: Iterable[str]) -> Configuration:
     """Trust exactly ``pins``; entries that stay keep their place and their details."""
     wanted = [normalise_pin(text) for text in pins]

@@ -6,52 +6,22 @@ import json
 import pathlib
 import stat
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
 from module_utils._instance import configuration, paths, records
-from tentacle_agent.__main__ import main
 
 A, B, C = "AA" * 20, "BB" * 20, "CC" * 20
 
-
-class Outcome(NamedTuple):
-    """What one call of the command line did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Outcome]
-
-
-@pytest.fixture(name="call")
-def fixture_call(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    monkeypatch.setenv("TentacleMachineConfigurationHomeDirectory", str(tmp_path / "machine"))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def call(*words: str) -> Outcome:
-        code = main(words)
-        return Outcome(code, *capsys.readouterr())
-
-    return call
-
-
-@pytest.fixture(name="path")
-def fixture_path(call: Call, tmp_path: pathlib.Path) -> str:
-    path = str(tmp_path / "web" / "web.cfg")
-    assert call("create-instance", "--instance=web", "--config", path).code == 0
-    return path
+Call = Callable[..., Any]
 
 
 class TestCreateInstance:
     def test_named_with_a_file(self, call: Call, tmp_path: pathlib.Path) -> None:
         path = str(tmp_path / "new" / "x.cfg")
         done = call("create-instance", "--instance", "Web 1", f"--config={path}")
-        assert done == Outcome(
+        assert done == (
             0,
             f"Creating empty configuration file: {path}\n"
             "Saving instance: Web 1\n"
@@ -125,7 +95,7 @@ class TestListInstances:
         assert f'"ConfigurationFilePath": "{path}"' in out
 
     def test_none(self, call: Call) -> None:
-        assert call("list-instances") == Outcome(0, "No instances installed", "")
+        assert call("list-instances") == (0, "No instances installed", "")
         assert call("list-instances", "--format=json").out == "[]"
 
 
@@ -229,7 +199,7 @@ class TestShowConfiguration:
         call("configure", f"--trust={A}", "--port=10940")
         done = call("show-configuration", "--instance=web")
         home = tmp_path / "web"
-        assert done == Outcome(
+        assert done == (
             0,
             "{\n"
             '  "Octopus": {\n'
@@ -282,7 +252,7 @@ class TestLivez:
         assert "Liveness heartbeat file not found at" in missing.err
         heartbeat = tmp_path / "web" / "livez.heartbeat"
         heartbeat.write_bytes(b"")
-        assert call("livez") == Outcome(0, "", "")
+        assert call("livez") == (0, "", "")
         os.utime(heartbeat, (time.time() - 90,) * 2)
         stale = call("livez")
         assert stale.code == 1

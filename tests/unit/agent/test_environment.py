@@ -7,12 +7,13 @@ import subprocess
 import sys
 import types
 
+from module_utils._instance.proxy import Proxy
 from tentacle_agent import environment
 
 
 def configuration(**changes: object) -> types.SimpleNamespace:
     values = {"instance": "web", "home_directory": "/home/t", "application_directory": "/apps",
-              "reported_version": "9.2.4285", **changes}
+              "reported_version": "9.2.4285", "proxy": Proxy(), **changes}
     return types.SimpleNamespace(**values)
 
 
@@ -44,8 +45,8 @@ def test_what_has_no_value_is_absent() -> None:
 
 
 def test_a_custom_proxy_is_passed_on() -> None:
-    proxy = types.SimpleNamespace(use_default=False, host="proxy", port=3128, username="u", password="p")
-    variables = environment.build(configuration(proxy=proxy), "x", "y", None)
+    proxy = Proxy(use_default=False, host="proxy", port=3128, username="u")
+    variables = environment.build(configuration(proxy=proxy), "x", "y", None, "p")
     assert [variables[f"Tentacle{name}"] for name in
             ("UseDefaultProxy", "ProxyHost", "ProxyPort", "ProxyUsername", "ProxyPassword")] == [
         "False", "proxy", "3128", "u", "p"]

@@ -47,6 +47,8 @@ _FILES = {
     "list-instances": "list_instances",
     "livez": "livez",
     "new-certificate": "new_certificate",
+    "proxy": "proxy",
+    "server-comms": "server_comms",
     "service": "service",
     "show-configuration": "show_configuration",
     "show-thumbprint": "show_thumbprint",

@@ -9,7 +9,7 @@ Silence would leave the user searching; pretending success would leave a set-up 
 
 from __future__ import annotations
 
-_NO_POLLING = (
+NO_POLLING = (
     "This agent listens and never calls a server, so there is no polling to set up. Trust the server with "
     "'configure --trust=THUMBPRINT' and add this host to it as a listening Tentacle (https://HOST:10933/)."
 )
@@ -30,17 +30,11 @@ _RESTARTED_ALREADY = (
     "There is no watchdog to set up: 'service --install' makes a systemd unit that is restarted whenever it ends. "
     "'service --status' and 'livez' tell whether the agent runs."
 )
-_PROXY = (
-    "This agent makes no outgoing connection, so it has no proxy of its own. For scripts, set the usual variables "
-    "(https_proxy, no_proxy) in the environment of the service: 'systemctl edit' its unit."
-)
 
 _ANSWERS = {
-    "poll-server": _NO_POLLING,
-    "polling-proxy": _NO_POLLING,
-    "set-polling-connection-count": _NO_POLLING,
-    "server-comms": _NO_POLLING,
-    "proxy": _PROXY,
+    "poll-server": NO_POLLING,
+    "polling-proxy": NO_POLLING,
+    "set-polling-connection-count": NO_POLLING,
     "register-with": _REGISTER,
     "register-worker": _REGISTER,
     "deregister-from": _DEREGISTER,

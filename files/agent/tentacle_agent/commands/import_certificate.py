@@ -77,13 +77,15 @@ def _read(options: Values, context: Context) -> bytes:
     return identity.import_any(files.read(path), password)
 
 
-def password_from(options: Values, name: str, context: Context) -> str | None:
+def password_from(
+    options: Values, name: str, context: Context, file_name: str = "pfx-password-file"
+) -> str | None:
     """The password given itself or by a file's first line; None when there is none. Raises UsageError, StorageError."""
-    source = options.get("pfx-password-file")
+    source = options.get(file_name)
     if source is None:
         return options.get(name)
     if options.get(name) is not None:
-        raise UsageError(f"Please specify only one of {name} or pfx-password-file.")
+        raise UsageError(f"Please specify only one of {name} or {file_name}.")
     if source == "-":
         return sys.stdin.readline().rstrip("\r\n")
     data = files.read(os.path.join(context.directory, os.path.expanduser(source)), 4096)

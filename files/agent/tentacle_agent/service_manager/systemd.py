@@ -11,7 +11,7 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 
-from module_utils._instance import files, identity, paths, unit
+from module_utils._instance import files, identity, paths, proxy, unit
 from module_utils._instance.errors import StorageError
 
 from .base import Service, ServiceError, Status
@@ -98,8 +98,10 @@ class Systemd:
         directory = os.path.dirname(service.configuration_path)
         if os.path.commonpath([directory, paths.configuration_home()]) == paths.configuration_home():
             files.adjust(directory, 0o750, 0, group)
-        for path in (service.configuration_path, service.certificate_path):
-            files.adjust(path, 0o640, 0, group)
+        password_path = proxy.password_path(service.certificate_path)
+        for path in (service.configuration_path, service.certificate_path, password_path):
+            if os.path.exists(path):
+                files.adjust(path, 0o640, 0, group)
         for path in (service.home_directory, service.application_directory):
             files.make_directory(path, None, account, group)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import stat
+import subprocess
+import sys
 import threading
+import time
 from typing import Any
 
 import pytest
 
-from module_utils._instance import configuration
+from module_utils._instance import configuration, files
 from module_utils._instance.errors import ConfigurationError, InstanceError, StorageError
 from module_utils._instance.trusted import TrustedServer, with_trust_added
 
@@ -44,6 +48,8 @@ def test_what_is_written_is_read_again(tmp_path: pathlib.Path) -> None:
         drain_seconds=0,
         log_level="Debug",
         reported_version="9.9.9",
+        minimum_tls_version="1.3",
+        proxy={"use_default": False, "host": "p", "port": 8080, "username": "u"},
         trusted_servers=[PIN, {"thumbprint": "cd" * 32, "communication_style": 2, "address": "https://s:10943/"}],
     )
     configuration.save(path, wanted)
@@ -116,6 +122,9 @@ def test_unknown_keys_are_refused_by_who_writes_and_kept_by_who_runs(tmp_path: p
         ({"home_directory": None}, "home_directory has to be the path"),
         ({"certificate_path": "a\0b"}, "certificate_path has to be the path"),
         ({"log_level": "loud"}, "log_level has to be one of trace, debug, info"),
+        ({"minimum_tls_version": "1.1"}, "minimum_tls_version has to be one of the texts 1.2, 1.3, not '1.1'"),
+        ({"minimum_tls_version": 1.2}, "minimum_tls_version has to be one of the texts"),
+        ({"proxy": {"port": 0}}, "proxy port has to be a whole number from 1"),
         ({"reported_version": ""}, "reported_version has to be a text"),
         ({"instance": 5}, "instance has to be a text or null"),
         ({"trusted_servers": PIN}, "trusted_servers has to be a list"),
@@ -198,6 +207,56 @@ def test_changes_of_many_at_once_all_remain(tmp_path: pathlib.Path) -> None:
     for thread in threads:
         thread.join(30)
     assert len(configuration.load(path).trusted_servers) == 12
+
+
+CHANGER = """
+import sys
+from module_utils._instance import configuration, files
+from module_utils._instance.trusted import with_trust_set
+
+number = 0
+while True:
+    number += 1
+    pins = [f"{number * 100 + position:040X}" for position in range(50)]
+    configuration.change(sys.argv[1], lambda wanted: with_trust_set(wanted, pins))
+    if number == 1:
+        print("changing", flush=True)
+"""
+
+
+def test_whoever_is_killed_while_changing_leaves_one_whole_state_and_no_lock(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "x.json")
+    configuration.save(path, configuration.create(path))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", CHANGER, path]
+    for round_number in range(8):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as changer:
+            assert changer.stdout is not None
+            assert changer.stdout.readline() == b"changing\n"
+            for _unused in range(20):
+                assert len(configuration.load(path).trusted_servers) == 50
+            time.sleep(0.003 * round_number)
+            changer.kill()
+        pins = sorted(int(pin, 16) for pin in configuration.load(path).trusted_pins())
+        assert pins == list(range(pins[0], pins[0] + 50))
+        with files.lock(str(tmp_path), 1):
+            pass
+
+
+def test_only_what_a_process_cannot_change_needs_a_restart(tmp_path: pathlib.Path) -> None:
+    before = configuration.create(str(tmp_path / "x.json"), "Web")
+    soft = configuration.with_values(
+        before, trusted_servers=[PIN], show_page=False, idle_seconds=5, drain_seconds=5, log_level="debug",
+        minimum_tls_version="1.3", certificate_path="other.pem",
+    )  # fmt: skip
+    assert configuration.restart_keys(before, soft) == []
+    hard = configuration.with_values(
+        soft, instance="Other", home_directory="h", application_directory="a", port=1, listen_address="::1",
+        no_listen=True, reported_version="1", proxy={"use_default": False},
+    )  # fmt: skip
+    fields = {member.name for member in dataclasses.fields(before)} - {"unknown"}
+    changed = {name for name in fields if getattr(soft, name) != getattr(hard, name)}
+    assert set(configuration.restart_keys(before, hard)) == changed
 
 
 def test_every_setting_has_a_check_and_every_check_a_setting() -> None:
