@@ -90,7 +90,7 @@ class Memory:
 
     def __init__(self, name: bytes) -> None:
         self.name = name
-        self.last: tuple[bytes, Any] = (b"", None)
+        self.last: tuple[bytes | None, Any] = (None, None)
         self.validated: Any = None
 
 
@@ -278,11 +278,11 @@ class _Decoder:
             elif kind == 0x03 or kind == 0x04:
                 size = _INT32.unpack_from(data, pos)[0]
                 self.left = left
-                if memory is not None and depth == 2 and name == memory.name:
+                if memory is not None and depth == 2 and kind == 0x03 and name == memory.name:
                     raw = data[pos:pos + size]
                     before, value = memory.last
                     if raw != before:
-                        value = self.container(pos, depth + 1, kind == 0x04)
+                        value = self.container(pos, depth + 1, False)
                         memory.last = (raw, value)
                 else:
                     value = self.container(pos, depth + 1, kind == 0x04)

@@ -194,8 +194,24 @@ def test_memory_gives_the_same_object_for_the_same_bytes():
 def test_memory_is_for_one_place_only():
     memory = bson.Memory(b"e")
     assert bson.decode(bson.encode({"e": {"x": 1}, "m": {"n": {"e": {"x": 1}}}}), memory=memory)
-    assert memory.last[0] == b""
+    assert memory.last[0] is None
     assert bson.decode(bson.encode({"m": {"e": [1]}}), memory=memory) == {"m": {"e": [1]}}
+
+
+@pytest.mark.parametrize("size", [0, 4, -9, -(2**31)])
+def test_memory_that_is_empty_knows_no_document_without_a_size(size):
+    document = bytearray(bson.encode({"m": {"e": {}}}))
+    at = document.index(b"\x05\0\0\0\0")
+    document[at : at + 4] = struct.pack("<i", size)
+    with pytest.raises(RemoteProtocolError, match=f"bad container at offset {at}"):
+        bson.decode(bytes(document), memory=bson.Memory(b"e"))
+
+
+def test_memory_does_not_take_an_array_for_an_object():
+    memory = bson.Memory(b"e")
+    document = bson.encode({"m": {"e": {"0": 1}}})
+    bson.decode(document, memory=memory)
+    assert bson.decode(document.replace(b"\x03e\0", b"\x04e\0"), memory=memory) == {"m": {"e": [1]}}
 
 
 def test_guid():
