@@ -26,6 +26,7 @@ VERBS = (
     "galaxy",
     "integration",
     "molecule",
+    "fuzz",
     "bench",
     "env",
     "lock",

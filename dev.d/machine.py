@@ -29,6 +29,11 @@ _APT_PACKAGES = {  # commands whose package has another name
 }
 
 
+def path_of_tests() -> str:
+    """PYTHONPATH for the drivers in `tests/` that are no pytest: the agent's two halves, what e2e tests share."""
+    return os.pathsep.join(str(ROOT / part) for part in ("tests", "files/agent", "plugins", "tests/e2e"))
+
+
 class MissingPrerequisiteError(Exception):
     """Something must be installed first; the text names it and the line that installs it."""
 
