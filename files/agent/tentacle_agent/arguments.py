@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from module_utils._halibut.values import value
 
 _ARGUMENT = re.compile(r"(?P<flag>--|-|/)(?P<name>[^:=]+)(?:[:=](?P<value>.*))?", re.DOTALL)
 _NAME_COLUMN = 29
@@ -24,7 +25,7 @@ class UsageError(Exception):
     """The command line cannot be understood or asks for something impossible; str() is the sentence for the user."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Option:
     """One option: its spellings, whether it takes a value, what it says in the help."""
 

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Callable, NamedTuple, Protocol
 
 from module_utils._halibut.bson import Date, Guid
 from module_utils._halibut.contracts import DataStream, Untyped
 from module_utils._halibut.messages import Request, Response, ServerError
+from module_utils._halibut.values import value
 
 LOG = logging.getLogger("tentacle_agent.dispatch")
 
@@ -86,7 +86,7 @@ class Download(NamedTuple):
     file: BinaryIO
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Method:
     """One method of a service.
 
@@ -106,8 +106,8 @@ class Method:
         """Whether these arguments fit: same count, each of its parameter's type; null fits every reference type."""
         if len(params) != len(self.parameters):
             return False
-        for value, wanted in zip(params, self.parameters):
-            if value is not None and not isinstance(value, wanted):
+        for given, wanted in zip(params, self.parameters):
+            if given is not None and not isinstance(given, wanted):
                 return False
         return True
 

@@ -36,7 +36,8 @@ from module_utils._halibut import limits
 from .lobby import Lobby
 from .log import Sparing
 from .session import Session, Shared, Step
-from .tls import ServerContext, TlsError, TlsStream
+from .tls import ServerContext, TlsStream
+from .tls_errors import TlsError
 
 LOG = logging.getLogger("tentacle_agent.listener")
 

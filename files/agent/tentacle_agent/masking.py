@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST = 4  # Shorter values would tear holes into ordinary words; the original ignores them too.
@@ -45,6 +44,8 @@ class Masker:
 
 def password_variants(password: str) -> set[str]:
     """A password as it is and as it is written in URLs, with hex digits of either case."""
+    from urllib.parse import quote, quote_plus  # a large module, needed for the first script with a password only
+
     encoded = {quote(password, safe=""), quote_plus(password)}
     lowered = {re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), text) for text in encoded}
     return {password} | encoded | lowered

@@ -42,6 +42,7 @@ from .services.file_transfer import FileTransferService
 from .services.script import ScriptServices, build_script_services
 from .services.script.workspace_cleaner import WorkspaceCleaner
 from .session import Shared
+from .tls_errors import TlsError
 from .trust import Trust
 
 LOG = logging.getLogger("tentacle_agent.runtime")
@@ -141,7 +142,7 @@ class Runtime:
                 f"The identity {path} could not be read: {error.strerror}. It has to be readable by the account that "
                 f"runs the agent."
             ) from error
-        except tls.TlsError as error:
+        except TlsError as error:
             raise InstanceError(str(error)) from error
         shown = thumbprint.of_der(context.certificate)
         LOG.info("The agent's certificate has the thumbprint %s (SHA-256 %s)", shown.sha1, shown.sha256)
@@ -250,7 +251,7 @@ class Runtime:
         try:
             wanted = self._configuration
             context = tls.ServerContext(wanted.certificate_path, wanted.minimum_tls_version)
-        except (OSError, tls.TlsError) as error:
+        except (OSError, TlsError) as error:
             LOG.error("The changed identity is not used, the previous one stays in force: %s", error)
             return
         if context.certificate != self._listener.context.certificate:

@@ -22,7 +22,6 @@ import contextlib
 import enum
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from module_utils._halibut import limits, thumbprint
@@ -48,7 +47,8 @@ from module_utils._halibut.events import (
 from .audit import Audit
 from .dispatch import Call, Dispatcher, Download, Peer
 from .log import Sparing, single_line
-from .tls import DeadlinePassed, Disconnected, TlsError, TlsStream
+from .tls import TlsStream
+from .tls_errors import DeadlinePassed, Disconnected, TlsError
 from .trust import Trust
 
 LOG = logging.getLogger("tentacle_agent.session")
@@ -69,17 +69,17 @@ class Broken(Exception):
     """The conversation cannot go on: a file that we had promised ended early, or trust is gone."""
 
 
-@dataclass
 class Shared:
     """What all sessions of an agent use. Replaced values count for what happens next."""
 
-    trust: Trust
-    dispatcher: Dispatcher
-    audit: Audit
-    page: bytes | None = None
-    idle_seconds: float = limits.IDLE_SECONDS
-    sparing: Sparing = field(default_factory=Sparing)
-    endpoint: Memory = field(default_factory=lambda: Memory(b"endpoint"))
+    def __init__(self, trust: Trust, dispatcher: Dispatcher, audit: Audit) -> None:
+        self.trust = trust
+        self.dispatcher = dispatcher
+        self.audit = audit
+        self.page: bytes | None = None
+        self.idle_seconds: float = limits.IDLE_SECONDS
+        self.sparing = Sparing()
+        self.endpoint = Memory(b"endpoint")
 
 
 class Session:

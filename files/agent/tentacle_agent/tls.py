@@ -34,16 +34,22 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 import socket
 import struct
 import time
 from collections.abc import Iterable
 from typing import Any, Union
 
-from OpenSSL import SSL, crypto
-
+from .put_off import OF_PYOPENSSL, forget, stand_ins
 from .records import NoRecord, RecordCounter
+from .tls_errors import DeadlinePassed, Disconnected, TlsError
+
+try:
+    with stand_ins(*OF_PYOPENSSL):
+        from OpenSSL import SSL, crypto
+except Exception:  # a version that does more with them than we know of, or none at all
+    forget("OpenSSL")
+    from OpenSSL import SSL, crypto
 
 OP_NO_RENEGOTIATION = 0x40000000  # no name in pyOpenSSL before 21.1
 OP_IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; no name in pyOpenSSL
@@ -60,20 +66,6 @@ TOLERANCE = 0.5
 
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 Buffer = Union[bytes, bytearray, memoryview]
-SIGNATURE_NAME = re.compile(r"(?P<hash>\w+)With(?P<rsa>RSA)Encryption|ecdsa-with-(?P<hash2>\w+)")
-CERTIFICATE_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-
-
-class TlsError(Exception):
-    """The connection cannot go on; the text says why."""
-
-
-class Disconnected(TlsError):
-    """The peer ended or reset the connection while we needed it."""
-
-
-class DeadlinePassed(TlsError):
-    """The peer did not say or take enough in the time that it has."""
 
 
 class ServerContext:
@@ -107,10 +99,11 @@ class ServerContext:
     def signature_algorithm(self) -> str:
         """What the certificate is signed with, as Windows names it: `sha256RSA`."""
         name = crypto.load_certificate(crypto.FILETYPE_ASN1, self.certificate).get_signature_algorithm().decode("ascii")
-        words = SIGNATURE_NAME.fullmatch(name)
-        if words is None:
-            return name
-        return (words["hash"] or words["hash2"]).lower() + (words["rsa"] or "ECDSA")
+        if name.endswith("WithRSAEncryption"):
+            return name[:-len("WithRSAEncryption")].lower() + "RSA"
+        if name.startswith("ecdsa-with-"):
+            return name[len("ecdsa-with-"):].lower() + "ECDSA"
+        return name
 
     def connection(self) -> Any:
         """A new OpenSSL connection in the server's role, between two memory buffers."""
@@ -143,10 +136,11 @@ def make_context(path: str, minimum_version: str) -> Any:
 def read_certificate(path: str) -> bytes:
     """DER of the first certificate in a PEM file. Raises `TlsError` when there is none."""
     with open(path, "rb") as file:
-        block = CERTIFICATE_BLOCK.search(file.read())
-    if block is None:
+        text = file.read().partition(b"-----BEGIN CERTIFICATE-----")[2]
+    block, end, _rest = text.partition(b"-----END CERTIFICATE-----")
+    if not end:
         raise TlsError(f"There is no certificate in {path}: expected a PEM block 'CERTIFICATE' and its private key.")
-    return base64.b64decode(block.group(1))
+    return base64.b64decode(block)
 
 
 def explain(error: Exception) -> str:

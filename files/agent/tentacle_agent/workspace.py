@@ -12,7 +12,6 @@ so a directory is found under any spelling of its ticket; it keeps the spelling 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import threading
@@ -92,6 +91,8 @@ class Workspace:
 
     def delete(self) -> None:
         """Remove the directory with all that is in it, patiently; what cannot be removed stays, without an error."""
+        import shutil  # brings compression, and is not needed before the first script has ended
+
         for attempt in range(_DELETE_ATTEMPTS):
             shutil.rmtree(self.path, onerror=_unlock_and_retry)
             if not os.path.lexists(self.path):
@@ -208,6 +209,8 @@ def _listed(directory: str) -> list[str]:
 
 def _unlock_and_retry(function: Callable[..., Any], path: str, _unused: Any) -> None:
     """Give ourselves the right to remove a read-only directory's content, and try once more."""
+    import shutil
+
     try:
         os.chmod(os.path.dirname(path), 0o700)
         os.chmod(path, 0o700, follow_symlinks=False) if os.path.isdir(path) and not os.path.islink(path) else None

@@ -25,12 +25,14 @@ from __future__ import annotations
 
 import functools
 import struct
-import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import LocalProtocolError, RemoteProtocolError
 from .limits import MAX_DEPTH, MAX_RESPONSE_ELEMENTS, MAX_STRING
+
+if TYPE_CHECKING:
+    import uuid
 
 _INT32 = struct.Struct("<i")
 _INT64 = struct.Struct("<q")
@@ -59,6 +61,8 @@ class Guid(bytes):
     @classmethod
     def new(cls, random16: bytes) -> Guid:
         """A random (version 4) GUID out of 16 random bytes, which the caller supplies: the core has no source."""
+        import uuid  # brings `platform`, and a service rarely needs it
+
         return cls(uuid.UUID(bytes=random16, version=4).bytes_le)
 
     @classmethod
@@ -67,6 +71,8 @@ class Guid(bytes):
 
     @property
     def uuid(self) -> uuid.UUID:
+        import uuid
+
         return uuid.UUID(bytes_le=bytes(self))
 
     def __str__(self) -> str:

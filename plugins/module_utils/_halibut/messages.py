@@ -30,7 +30,7 @@ _ENDPOINT = Members(
 )
 _PROXY = Members("endpoint.Proxy", (), "Host", "Port", "UserName", "Password", "Type")
 _PROXY_TYPES = ("None", "HTTP", "SOCKS4", "SOCKS4A", "SOCKS5")
-_ABSOLUTE_URI = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:.")
+_ABSOLUTE_URI = r"\s*[A-Za-z][A-Za-z0-9+.-]*:."
 _SCALARS = frozenset((type(None), str, bool, int, Int64, float, Guid, Date, bytes))
 
 Types = Mapping[str, type[Contract]]
@@ -155,7 +155,7 @@ def _validate_endpoint(endpoint: Any) -> None:
         slots.text(members.get(name), f"endpoint.{name}")
     slots.int32(members.get("RetryCountLimit", 0), "endpoint.RetryCountLimit")
     uri = members.get("BaseUri")
-    if type(uri) is not str or not _ABSOLUTE_URI.match(uri):
+    if type(uri) is not str or not re.match(_ABSOLUTE_URI, uri):
         raise slots.unconvertible(uri, "endpoint.BaseUri", "an absolute address")
     if members.get("Proxy") is not None:
         proxy = _PROXY.of(members["Proxy"])

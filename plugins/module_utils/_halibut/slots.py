@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,8 +24,8 @@ VALUES = "$values"
 NIL = Guid(bytes(16))
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+_INTEGER = r"[+-]?[0-9]{1,19}"
+_DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 
 
 def unconvertible(value: Any, where: str, expected: str) -> RemoteProtocolError:
@@ -99,7 +98,7 @@ def _integer(value: Any, where: str, bits: int) -> int:
         number = int(value)
     elif isinstance(value, float):
         number = round(value) if abs(value) < 2.0**64 else None  # also None for not-a-number
-    elif isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+    elif isinstance(value, str) and re.fullmatch(_INTEGER, value.strip()):
         number = int(value)
     if number is None or not -(1 << bits) <= number < 1 << bits:
         raise unconvertible(value, where, f"a whole number of {bits + 1} bits")
@@ -117,7 +116,7 @@ def boolean(value: Any, where: str) -> bool:
 
 def enumeration(value: Any, where: str, names: Sequence[str]) -> int:
     """The number of an enumeration's member, as a number (also out of range) or by its name."""
-    if isinstance(value, str) and not _INTEGER.fullmatch(value.strip()):
+    if isinstance(value, str) and not re.fullmatch(_INTEGER, value.strip()):
         folded = [name.lower() for name in names]
         if value.strip().lower() in folded:
             return folded.index(value.strip().lower())
@@ -140,6 +139,8 @@ def guid(value: Any, where: str) -> Guid:
     if isinstance(value, bytes) and len(value) == 16:
         return value if type(value) is Guid else Guid(value)
     if isinstance(value, str):
+        import uuid  # brings `platform`, and a GUID is hardly ever a text
+
         try:
             return Guid.from_uuid(uuid.UUID(value))
         except ValueError:
@@ -151,7 +152,7 @@ def date(value: Any, where: str) -> Date:
     """An instant: a BSON date or ISO 8601 text (without an offset taken as UTC), never a number."""
     if type(value) is Date:
         return value
-    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    match = re.fullmatch(_DATE, value) if isinstance(value, str) else None
     if match is None:
         raise unconvertible(value, where, "a date")
     offset = match[3] or "Z"

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 TICKS_PER_SECOND = 10_000_000
 _MINIMUM, _MAXIMUM = -(1 << 63), (1 << 63) - 1
-_FORMAT = re.compile(
+_FORMAT = (  # compiled when it is first needed, as all expressions of the core
     r"(?P<sign>-?)(?:(?P<days>[0-9]{1,8})\.)?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{1,2})"
     r"(?::(?P<seconds>[0-9]{1,2})(?:\.(?P<fraction>[0-9]{1,7}))?)?"
 )
-_DAYS = re.compile(r"-?[0-9]{1,8}")
+_DAYS = r"-?[0-9]{1,8}"
 
 
 class TimeSpan(NamedTuple):
@@ -39,9 +39,9 @@ class TimeSpan(NamedTuple):
         Raises ValueError for everything else, for fields out of range, and beyond 64 bits.
         """
         stripped = text.strip()
-        if _DAYS.fullmatch(stripped):
+        if re.fullmatch(_DAYS, stripped):
             return cls._checked(int(stripped) * 86_400 * TICKS_PER_SECOND, text)
-        match = _FORMAT.fullmatch(stripped)
+        match = re.fullmatch(_FORMAT, stripped)
         if match is None:
             raise ValueError(f"{text[:60]!r} is no time span: [-][d.]hh:mm:ss[.fffffff] is expected")
         days, hours, minutes, seconds = (int(match[name] or 0) for name in ("days", "hours", "minutes", "seconds"))

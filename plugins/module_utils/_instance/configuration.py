@@ -5,7 +5,7 @@
 """The configuration of one instance: one JSON file, read strictly, written whole.
 
 Every key is listed once, in ``_RULES``, with the check that makes a value of it. Values that are not given have the
-defaults of the dataclass, and are not written, so that a later version may choose better ones; the keys that users look
+defaults of the class, and are not written, so that a later version may choose better ones; the keys that users look
 for are always written. A running agent keeps keys it does not know (``unknown="keep"``), so that a downgrade works;
 everybody who changes the file refuses them, so that a misspelt key is not a setting that silently does nothing.
 
@@ -14,13 +14,13 @@ The file replaces the original's XML (docs/protocol/tentacle-services.md §5.4).
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from .._halibut.values import names_of, replace, value
 from . import files, paths
 from . import proxy as proxies
 from .errors import ConfigurationError
@@ -56,7 +56,7 @@ _ALWAYS_WRITTEN = (
 _LONGEST_WAIT = 7 * 24 * 3600
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Configuration:
     """What one instance is told; paths are absolute, thumbprints normalised.
 
@@ -82,7 +82,7 @@ class Configuration:
     drain_seconds: int = 30
     log_level: str = "info"
     proxy: Proxy = NO_CHOICE
-    unknown: Mapping[str, Any] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = MappingProxyType({})
 
     def trusted_pins(self) -> frozenset[str]:
         """Every trusted thumbprint, 40 or 64 upper-case hexadecimal digits."""
@@ -122,7 +122,7 @@ def load(path: str, unknown: str = "refuse") -> Configuration:
         if values.get(key):
             values[key] = os.path.normpath(os.path.join(directory, values[key]))
     fresh = create(path, None, values.pop("home_directory", None), values.pop("application_directory", None))
-    return dataclasses.replace(fresh, unknown=strangers, **values)
+    return replace(fresh, unknown=strangers, **values)
 
 
 def _document_of(path: str, data: bytes) -> dict[str, Any]:
@@ -147,10 +147,10 @@ def to_document(configuration: Configuration, directory: str | None = None) -> d
     Of ``certificate_path`` only what lies below ``directory`` is kept, so that a directory can be moved as a whole.
     """
     document: dict[str, Any] = {}
-    for member in dataclasses.fields(configuration):
-        value = getattr(configuration, member.name)
-        if member.name != "unknown" and (member.name in _ALWAYS_WRITTEN or value != member.default):
-            document[member.name] = value
+    for name in names_of(Configuration):
+        setting = getattr(configuration, name)
+        if name != "unknown" and (name in _ALWAYS_WRITTEN or setting != getattr(Configuration, name)):
+            document[name] = setting
     document["trusted_servers"] = as_documents(configuration.trusted_servers)
     if "proxy" in document:
         document["proxy"] = proxies.as_document(configuration.proxy)
@@ -204,7 +204,7 @@ def with_values(configuration: Configuration, **values: Any) -> Configuration:
     for key in ("home_directory", "application_directory", "certificate_path"):
         if key in checked:
             checked[key] = os.path.abspath(checked[key])
-    return dataclasses.replace(configuration, **checked)
+    return replace(configuration, **checked)
 
 
 def _checked(place: str, key: str, value: Any) -> Any:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from .._halibut.values import replace
 from . import configuration as configurations
 from . import encryption, files, identity, paths, records
 from .configuration import Configuration
@@ -133,7 +134,7 @@ def with_taken_over(base: Configuration, original: OriginalInstance) -> Configur
             cause="wrong_mode",
         )
     return configurations.with_values(
-        dataclasses.replace(base, trusted_servers=original.trusted_servers),
+        replace(base, trusted_servers=original.trusted_servers),
         application_directory=original.application_directory,
         port=original.port,
         listen_address=original.listen_address,

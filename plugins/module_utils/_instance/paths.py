@@ -34,7 +34,7 @@ LOCAL_CONFIGURATION_NAME = "Tentacle.config"
 CONFIGURATION_HOME_VARIABLE = "TentacleMachineConfigurationHomeDirectory"
 
 # Unit names, directory names and the original's record names all have to be able to carry it.
-_INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
+_INSTANCE_NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
 _RESERVED_NAMES = frozenset({"programs"})  # the programs' directory lies beside the homes of an unprivileged user
 
 
@@ -45,7 +45,7 @@ def is_privileged() -> bool:
 
 def check_instance_name(instance: str) -> str:
     """The name itself, when it can be a file, a directory and a unit. Raises SelectionError."""
-    if not _INSTANCE_NAME.fullmatch(instance) or file_name(instance) in _RESERVED_NAMES:
+    if not re.fullmatch(_INSTANCE_NAME, instance) or file_name(instance) in _RESERVED_NAMES:
         raise SelectionError(
             f"'{instance}' cannot be the name of an instance. Use up to 100 letters, digits, blanks, dots, dashes and "
             "underscores, beginning with a letter or digit (and not 'programs').",

@@ -11,12 +11,11 @@ password is no part of the configuration, which is shown and compared: it lies i
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from .._halibut.values import names_of, value
 from . import files
 from .errors import StorageError
 
@@ -25,7 +24,7 @@ PASSWORD_NAME = "proxy-password"
 _LONGEST_PASSWORD = 4096
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Proxy:
     """``use_default`` leaves the choice to the system; otherwise ``host`` is the proxy, and without one there is none.
 
@@ -48,7 +47,7 @@ def from_document(value: Any) -> Proxy:
         return value
     if not isinstance(value, Mapping):
         raise ValueError("has to be an object.")
-    known = {member.name for member in dataclasses.fields(Proxy)}
+    known = set(names_of(Proxy))
     strangers = sorted(set(value) - known)
     if strangers:
         raise ValueError(f"unknown key {', '.join(strangers)}; known are {', '.join(sorted(known))}.")
@@ -66,7 +65,7 @@ def from_document(value: Any) -> Proxy:
 
 def as_document(proxy: Proxy) -> dict[str, Any]:
     """The proxy as it stands in the file."""
-    return dataclasses.asdict(proxy)
+    return dict(vars(proxy))
 
 
 def password_path(certificate_path: str) -> str:

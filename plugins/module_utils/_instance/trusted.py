@@ -12,12 +12,11 @@ one set of rules for the command line and the modules.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._halibut import thumbprint as thumbprints
+from .._halibut.values import replace, value
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ STYLES = {"None": 0, PASSIVE: 1, ACTIVE: 2}
 _OPTIONAL = ("address", "squid", "subscription_id")
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class TrustedServer:
     """One server that may call us; ``communication_style`` is TentaclePassive for every server that connects to us."""
 
@@ -55,17 +54,17 @@ def with_trust_added(configuration: Configuration, pins: Iterable[str], style: s
         entry = TrustedServer(pin, style)
         places = [i for i, server in enumerate(servers) if server.thumbprint == pin and server.address is None]
         if places:
-            servers[places[0]] = dataclasses.replace(servers[places[0]], communication_style=style)
+            servers[places[0]] = replace(servers[places[0]], communication_style=style)
         elif not any(server.thumbprint == pin and server.communication_style == style for server in servers):
             servers.append(entry)
-    return dataclasses.replace(configuration, trusted_servers=tuple(servers))
+    return replace(configuration, trusted_servers=tuple(servers))
 
 
 def with_trust_removed(configuration: Configuration, pins: Iterable[str]) -> Configuration:
     """No longer trust ``pins``; those nobody trusts are passed over."""
     gone = {normalise_pin(text) for text in pins}
     kept = tuple(server for server in configuration.trusted_servers if server.thumbprint not in gone)
-    return dataclasses.replace(configuration, trusted_servers=kept)
+    return replace(configuration, trusted_servers=kept)
 
 
 def with_trust_replaced(configuration: Configuration, old: str, new: str) -> Configuration:
@@ -73,10 +72,10 @@ def with_trust_replaced(configuration: Configuration, old: str, new: str) -> Con
     old, new = normalise_pin(old), normalise_pin(new)
     servers: list[TrustedServer] = []
     for server in configuration.trusted_servers:
-        entry = dataclasses.replace(server, thumbprint=new) if server.thumbprint == old else server
+        entry = replace(server, thumbprint=new) if server.thumbprint == old else server
         if entry not in servers:
             servers.append(entry)
-    return dataclasses.replace(configuration, trusted_servers=tuple(servers))
+    return replace(configuration, trusted_servers=tuple(servers))
 
 
 def with_passive(configuration: Configuration, pin: str) -> Configuration:
@@ -90,14 +89,14 @@ def with_passive(configuration: Configuration, pin: str) -> Configuration:
             servers.append(TrustedServer(pin, squid=server.squid))
     if not any(entry.thumbprint == pin for entry in servers):
         servers.append(TrustedServer(pin))
-    return dataclasses.replace(configuration, trusted_servers=tuple(servers))
+    return replace(configuration, trusted_servers=tuple(servers))
 
 
 def with_trust_set(configuration: Configuration, pins: Iterable[str]) -> Configuration:
     """Trust exactly ``pins``; entries that stay keep their place and their details."""
     wanted = [normalise_pin(text) for text in pins]
     kept = tuple(server for server in configuration.trusted_servers if server.thumbprint in wanted)
-    return with_trust_added(dataclasses.replace(configuration, trusted_servers=kept), wanted)
+    return with_trust_added(replace(configuration, trusted_servers=kept), wanted)
 
 
 def from_documents(value: Any) -> tuple[TrustedServer, ...]:
@@ -142,5 +141,5 @@ def style_named(value: Any) -> str:
 def as_documents(servers: Iterable[TrustedServer]) -> list[dict[str, str]]:
     """The entries as they stand in the file: without what is not set."""
     return [
-        {key: value for key, value in dataclasses.asdict(server).items() if value is not None} for server in servers
+        {name: setting for name, setting in vars(server).items() if setting is not None} for server in servers
     ]

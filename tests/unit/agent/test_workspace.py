@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import stat
 
 import pytest
@@ -158,7 +159,7 @@ def test_deleting_is_thorough_and_silent(store: WorkspaceStore) -> None:
 
 def test_what_cannot_be_deleted_is_tried_three_times(store: WorkspaceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     made, tries, pauses = store.create("t"), [], []
-    monkeypatch.setattr(workspace.shutil, "rmtree", lambda path, **_unused: tries.append(path))
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_unused: tries.append(path))
     monkeypatch.setattr(workspace.time, "sleep", pauses.append)
     store.delete(made)
     assert (len(tries), pauses) == (4, [0.1, 0.1])

@@ -23,7 +23,6 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 if TYPE_CHECKING:
@@ -57,15 +56,22 @@ _FILES = {
 }
 
 
-@dataclass(frozen=True)
 class Context:
-    """The world of one call: where to write, and what the environment says."""
+    """The world of one call: where to write, and what the environment says. What is not given is the process's own."""
 
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    directory: str = field(default_factory=os.getcwd)
-    arguments: Sequence[str] = ()
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self.out = sys.stdout if out is None else out
+        self.err = sys.stderr if err is None else err
+        self.environment = os.environ if environment is None else environment
+        self.directory = os.getcwd() if directory is None else directory
+        self.arguments = arguments
 
     def info(self, text: str) -> None:
         """A line for the user."""

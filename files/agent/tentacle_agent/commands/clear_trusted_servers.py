@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+from module_utils._halibut.values import replace
 from module_utils._instance import configuration
 from module_utils._instance.configuration import Configuration
 
@@ -30,7 +29,7 @@ def execute(options: Values, context: Context) -> int:
 
     def clear(wanted: Configuration) -> Configuration:
         servers = (server for server in wanted.trusted_servers if server.address and _address(server.address) in kept)
-        return dataclasses.replace(wanted, trusted_servers=tuple(servers))
+        return replace(wanted, trusted_servers=tuple(servers))
 
     before, after = configuration.change(record.path, clear)
     gone = len(before.trusted_servers) - len(after.trusted_servers)

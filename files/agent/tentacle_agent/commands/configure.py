@@ -10,9 +10,9 @@ command line. All of it is one change of the file, or none.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
+from module_utils._halibut.values import replace
 from module_utils._instance import configuration, files
 from module_utils._instance.configuration import Configuration
 from module_utils._instance.trusted import ACTIVE, PASSIVE, normalise_pin, with_trust_added, with_trust_removed
@@ -66,7 +66,7 @@ def _with_trust(wanted: Configuration, options: Values, lines: list[str]) -> Con
     removed, added = options.all("remove-trust"), options.all("trust")
     if options.has("reset-trust"):
         lines.append("Removing all trusted Octopus Servers...")
-        wanted = dataclasses.replace(wanted, trusted_servers=())
+        wanted = replace(wanted, trusted_servers=())
     if removed:
         lines.append(f"Removing {len(removed)} trusted Octopus Servers")
         wanted = with_trust_removed(wanted, removed)
@@ -111,10 +111,10 @@ def _with_listening(wanted: Configuration, no_listen: bool, options: Values, lin
     added = {normalise_pin(text) for text in options.all("trust")}
     style = ACTIVE if no_listen else PASSIVE
     servers = tuple(
-        dataclasses.replace(server, communication_style=style) if server.thumbprint in added else server
+        replace(server, communication_style=style) if server.thumbprint in added else server
         for server in wanted.trusted_servers
     )
-    return dataclasses.replace(configuration.with_values(wanted, no_listen=no_listen), trusted_servers=servers)
+    return replace(configuration.with_values(wanted, no_listen=no_listen), trusted_servers=servers)
 
 
 def _directory(value: str, context: Context) -> str:

@@ -9,8 +9,7 @@ Enabled without a host means the system's own settings, with a host that proxy, 
 
 from __future__ import annotations
 
-import dataclasses
-
+from module_utils._halibut.values import replace
 from module_utils._instance import configuration, proxy
 from module_utils._instance.configuration import Configuration
 from module_utils._instance.proxy import Proxy
@@ -47,7 +46,7 @@ def execute(options: Values, context: Context) -> int:
         raise UsageError("A proxy password needs a name: give --proxyUsername as well.")
 
     def change(before: Configuration) -> Configuration:
-        return dataclasses.replace(before, proxy=wanted)
+        return replace(before, proxy=wanted)
 
     _before, after = configuration.change(record.path, change)
     proxy.save_password(proxy.password_path(after.certificate_path), password)

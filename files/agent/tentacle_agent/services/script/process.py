@@ -17,14 +17,17 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from module_utils._halibut.contracts import SOURCE_STDERR, SOURCE_STDOUT
 
 from .cancellation import Cancellation
 from .decoder import LineDecoder
 from .process_tree import kill_tree
+
+if TYPE_CHECKING:
+    import subprocess
 
 SHELL = "/bin/bash"
 CANCELLED = -1
@@ -63,6 +66,8 @@ class ScriptProcess:
 
         Raises LaunchError. After calling this, call ``run``.
         """
+        import subprocess  # with what it brings, a fortieth of an agent's start
+
         wake: tuple[int, ...] = ()
         try:
             wake = read, write = os.pipe()

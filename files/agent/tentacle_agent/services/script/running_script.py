@@ -18,10 +18,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from module_utils._halibut.contracts import COMPLETE, PENDING, RUNNING, SOURCE_DEBUG, SOURCE_STDERR, SOURCE_STDOUT
+from module_utils._halibut.values import value
 from module_utils._instance.errors import InstanceError
 
 from ...isolation import DEFAULT_NAME, Claim, IsolationMutex
@@ -43,7 +43,7 @@ Recorded = Optional[tuple[StateFile, ScriptState]]
 """The state file of a script and what it says; None for one of which nothing outlives this process of the agent."""
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class LaunchSettings:
     """All that starting takes and the workspace does not hold. Times in seconds; 0 means no limit."""
 
@@ -67,7 +67,7 @@ class LaunchSettings:
                    float(document["MutexTimeout"]), None if arguments is None else tuple(arguments))
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptHost:
     """What all scripts of an agent share. Intervals in seconds: first word about waiting, and the next ones."""
 

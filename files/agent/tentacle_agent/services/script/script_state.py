@@ -16,18 +16,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from module_utils._halibut.contracts import COMPLETE, PENDING, RUNNING
+from module_utils._halibut.values import replace, value
 from module_utils._instance import files
 from module_utils._instance.errors import StorageError
 
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class ScriptState:
     """One version of the file. Times are ISO 8601 with offset; ``launch`` is what a waiting script needs to start."""
 

@@ -95,7 +95,7 @@ def test_failures_are_warnings_and_the_sweep_goes_on(
     for name in ("a", "b"):
         make(caller, name, DAY + 60, "Output.log")
     monkeypatch.setattr("tentacle_agent.workspace._DELETE_PAUSE", 0)
-    monkeypatch.setattr("tentacle_agent.workspace.shutil.rmtree", lambda path, **keywords: None)
+    monkeypatch.setattr("shutil.rmtree", lambda path, **keywords: None)
     with caplog.at_level(logging.WARNING):
         assert cleaner.sweep() == 0
     assert caplog.text.count("could not be removed whole") == 2

@@ -67,6 +67,19 @@ def test_values_can_be_copied_and_pickled():
     assert pickle.loads(pickle.dumps(place)) == place
 
 
+def test_a_copy_may_have_other_members():
+    address = Address("A", 3)
+    assert values.replace(address, number=4, town="Bonn") == Address("A", 4, "Bonn")
+    assert address == Address("A", 3)
+    with pytest.raises(TypeError):
+        values.replace(address, country="D")
+
+
+def test_members_are_named_in_order():
+    assert values.names_of(Address) == ("street", "number", "town")
+    assert values.names_of(Nowhere) == ()
+
+
 def test_a_value_is_always_frozen():
     with pytest.raises(TypeError, match="always frozen"):
         value(frozen=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from module_utils._halibut.values import names_of
 from module_utils._instance import configuration, files
 from module_utils._instance.errors import ConfigurationError, InstanceError, StorageError
 from module_utils._instance.trusted import TrustedServer, with_trust_added
@@ -254,13 +254,13 @@ def test_only_what_a_process_cannot_change_needs_a_restart(tmp_path: pathlib.Pat
         soft, instance="Other", home_directory="h", application_directory="a", port=1, listen_address="::1",
         no_listen=True, reported_version="1", proxy={"use_default": False},
     )  # fmt: skip
-    fields = {member.name for member in dataclasses.fields(before)} - {"unknown"}
+    fields = set(names_of(type(before))) - {"unknown"}
     changed = {name for name in fields if getattr(soft, name) != getattr(hard, name)}
     assert set(configuration.restart_keys(before, hard)) == changed
 
 
 def test_every_setting_has_a_check_and_every_check_a_setting() -> None:
-    settings = {member.name for member in dataclasses.fields(configuration.Configuration)} - {"unknown"}
+    settings = set(names_of(configuration.Configuration)) - {"unknown"}
     assert settings == set(configuration._RULES)
 
 

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, listening.tentacle contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""How a TLS connection can fail."""
+
+from __future__ import annotations
+
+
+class TlsError(Exception):
+    """The connection cannot go on; the text says why."""
+
+
+class Disconnected(TlsError):
+    """The peer ended or reset the connection while we needed it."""
+
+
+class DeadlinePassed(TlsError):
+    """The peer did not say or take enough in the time that it has."""
