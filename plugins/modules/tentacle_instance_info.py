@@ -177,7 +177,6 @@ cause:
   sample: instance_unknown
 """
 
-import dataclasses
 import os
 from typing import Any
 
@@ -214,7 +213,7 @@ def describe(name: str | None, path: str) -> dict[str, Any]:
     facts["process"] = process.facts() if process else None
     try:
         found = configuration.load(path, unknown="keep")
-        facts["configuration"] = dataclasses.asdict(found)
+        facts["configuration"] = configuration.to_facts(found)
         facts["trusted_thumbprints"] = sorted(found.trusted_pins())
         if os.path.lexists(found.certificate_path):
             facts["certificate"] = _identity_file.describe(files.read(found.certificate_path))

@@ -161,6 +161,16 @@ def to_document(configuration: Configuration, directory: str | None = None) -> d
     return document
 
 
+def to_facts(configuration: Configuration) -> dict[str, Any]:
+    """Every setting, defaults included, as plain values."""
+    return {
+        **vars(configuration),
+        "trusted_servers": [dict(vars(server)) for server in configuration.trusted_servers],
+        "proxy": proxies.as_document(configuration.proxy),
+        "unknown": dict(configuration.unknown),
+    }
+
+
 def dump(configuration: Configuration, directory: str | None = None) -> str:
     """The text of the configuration file: stable order, two blanks, a final newline."""
     return json.dumps(to_document(configuration, directory), indent=2, ensure_ascii=False) + "\n"

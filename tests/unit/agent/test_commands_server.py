@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import pathlib
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from module_utils._halibut.values import replace
 from module_utils._instance import configuration, proxy
 from module_utils._instance.errors import ConfigurationError
 from module_utils._instance.proxy import Proxy
@@ -27,7 +27,7 @@ DONE = "Updated server communications configuration\n"
 
 
 def trust(path: str, *servers: TrustedServer) -> None:
-    configuration.change(path, lambda wanted: dataclasses.replace(wanted, trusted_servers=servers))
+    configuration.change(path, lambda wanted: replace(wanted, trusted_servers=servers))
 
 
 class TestServerComms:

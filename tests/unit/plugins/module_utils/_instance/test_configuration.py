@@ -259,6 +259,15 @@ def test_only_what_a_process_cannot_change_needs_a_restart(tmp_path: pathlib.Pat
     assert set(configuration.restart_keys(before, hard)) == changed
 
 
+def test_facts_are_plain_values(tmp_path: pathlib.Path) -> None:
+    wanted = with_trust_added(configuration.create(str(tmp_path / "x.json"), "Web"), [PIN])
+    facts = configuration.to_facts(wanted)
+    assert json.loads(json.dumps(facts)) == facts
+    assert set(facts) == set(names_of(configuration.Configuration))
+    assert facts["trusted_servers"][0]["thumbprint"] == PIN
+    assert facts["idle_seconds"] == 60
+
+
 def test_every_setting_has_a_check_and_every_check_a_setting() -> None:
     settings = set(names_of(configuration.Configuration)) - {"unknown"}
     assert settings == set(configuration._RULES)
