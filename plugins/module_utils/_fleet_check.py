@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from ._client.errors import ClientError
 from ._halibut import thumbprint
-from ._verify import fleet
+from ._verify import fleet, summary
 from ._verify.causes import CAUSES
 from ._verify.steps import Options
 
@@ -38,17 +38,19 @@ def check_fleet(parameters: dict[str, Any], options: Options, say: Say) -> dict[
             break
         time.sleep(parameters["delay"])
         fleet.check_again(outcomes, options, concurrency, Progress(left, say).watch)
-    shared = fleet.find_shared(outcomes, allowed)
-    totals = fleet.totals(outcomes)
+    results = [outcome.as_dict() for outcome in outcomes]
+    shared = summary.find_shared(results, allowed)
+    totals = summary.totals(results)
     word = next(iter(totals["causes"]), "ok")
     return {
         "cause": word,
         "side": CAUSES[word].side,
-        "msg": fleet.sentence(outcomes),
+        "msg": summary.sentence(results),
         "totals": totals,
         "shared_identities": shared,
-        "certificates": fleet.certificates(outcomes),
-        "results": [outcome.as_dict() for outcome in outcomes],
+        "allowed_shared_thumbprints": allowed,
+        "certificates": summary.certificates(results),
+        "results": results,
         "checked_at": checked_at,
         "seconds": round(time.monotonic() - begin, 3),
     }

@@ -293,6 +293,7 @@ attempts:
 results:
   description:
     - For each of O(endpoints), in their order, everything that a single check returns, and C(name).
+    - Where RV(cause) is V(shared_identity), C(evidence_alone) is what was found of the endpoint by itself.
     - With O(endpoints), RV(cause) and RV(side) are those that occur most often; what belongs to a single check is only
       here.
   type: list
@@ -307,6 +308,11 @@ shared_identities:
   description: Certificates that several hosts present, each with thumbprints, endpoints, and whether it is allowed.
   type: list
   elements: dict
+  returned: with O(endpoints)
+allowed_shared_thumbprints:
+  description: Those that were given, in their normal form.
+  type: list
+  elements: str
   returned: with O(endpoints)
 certificates:
   description:

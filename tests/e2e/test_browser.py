@@ -15,26 +15,14 @@ import zlib
 
 import pytest
 from agent_process import AgentProcess
+from browser import FLAGS, chromium
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
-         "--hide-scrollbars", "--window-size=900,500"]
 PICTURES = os.environ.get("TENTACLE_TEST_PICTURES")
-
-
-def chromium() -> str:
-    """The browser; without it the test is skipped by name, in CI it fails."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is missing")
-        pytest.skip("chromium is not installed")
-    return path
 
 
 def browse(directory: pathlib.Path, *options: str) -> str:
     """Run the browser with a profile of its own; its output. It and its children end, whatever happens."""
-    command = [chromium(), *FLAGS, f"--user-data-dir={directory / 'profile'}", *options]
+    command = [chromium(), *FLAGS, "--window-size=900,500", f"--user-data-dir={directory / 'profile'}", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory,
                                start_new_session=True, env={**os.environ, "HOME": str(directory)})
     try:

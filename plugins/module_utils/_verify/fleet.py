@@ -13,7 +13,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -29,7 +29,6 @@ STACK_BYTES = 512 * 1024
 FILES_EACH = 8  # sockets and selectors of one check, with room for names of several addresses
 FILES_BESIDE = 64  # what the program itself has open
 WATCH_SECONDS = 1.0
-NAMES_SHOWN = 5
 
 
 class Target(NamedTuple):
@@ -48,7 +47,13 @@ class Outcome:
     attempts: int = 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.target.name, "attempts": self.attempts, **self.result.as_dict()}
+        """A single check's result, and what only one of many has (`evidence_alone`: see `summary.find_shared`)."""
+        return {
+            "name": self.target.name,
+            "attempts": self.attempts,
+            "evidence_alone": None,
+            **self.result.as_dict(),
+        }
 
 
 Watch = Callable[[int, Counter[str]], None]  # how many are done, and how many of them have which cause
@@ -116,105 +121,6 @@ def check_again(
     for outcome, again in zip(failed, check_all([outcome.target for outcome in failed], options, concurrency, watch)):
         outcome.result = again.result
         outcome.attempts += 1
-
-
-def find_shared(outcomes: Sequence[Outcome], allowed: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Certificates that several hosts present, and blame for it: it is the cause of whatever is `ok` otherwise.
-
-    `allowed` are thumbprints in normal form, SHA-1 or SHA-256, that may be shared. Endpoints that lead to the same
-    address and port are one agent, which may have several names. Call this once, after all checks.
-    """
-    permitted = frozenset(allowed)
-    shared = []
-    for seen in _by_certificate(outcomes).values():
-        agents = {(outcome.result.facts.address, outcome.target.endpoint.port) for outcome in seen}
-        if len(agents) < 2:
-            continue
-        facts = seen[0].result.facts
-        names = [outcome.target.name for outcome in seen]
-        is_allowed = bool(permitted & {facts.thumbprint, facts.thumbprint_sha256})
-        shared.append(
-            {
-                "thumbprint": facts.thumbprint,
-                "thumbprint_sha256": facts.thumbprint_sha256,
-                "endpoints": names,
-                "allowed": is_allowed,
-            }
-        )
-        for outcome in () if is_allowed else seen:
-            outcome.result.blame(_shared(outcome, names))
-    return sorted(shared, key=lambda entry: (entry["allowed"], -len(entry["endpoints"]), entry["thumbprint"]))
-
-
-def certificates(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Every certificate that was seen, once, the first to expire first: dates in ISO 8601, and who presents it."""
-    found = []
-    for seen in _by_certificate(outcomes).values():
-        facts = seen[0].result.facts
-        described = facts.certificate or {}
-        found.append(
-            {
-                "thumbprint": facts.thumbprint,
-                "subject": described.get("subject"),
-                "not_before": described.get("not_before"),
-                "not_after": described.get("not_after"),
-                "weakness": described.get("weakness"),
-                "endpoints": [outcome.target.name for outcome in seen],
-            }
-        )
-    return sorted(found, key=lambda entry: (entry["not_after"] or "", entry["thumbprint"]))
-
-
-def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """How many there are, how many are good, and how often each cause and each further finding occurs."""
-    causes = Counter(outcome.result.cause for outcome in outcomes)
-    findings = Counter(str(finding["cause"]) for outcome in outcomes for finding in outcome.result.findings)
-    good = causes.pop("ok", 0)
-    return {
-        "endpoints": len(outcomes),
-        "ok": good,
-        "to_repair": len(outcomes) - good,
-        "causes": dict(causes.most_common()),
-        "findings": dict(findings.most_common()),
-    }
-
-
-def sentence(outcomes: Sequence[Outcome]) -> str:
-    """One line for people: how many are good, and who is not, by cause."""
-    bad: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if not outcome.result.ok:
-            bad.setdefault(outcome.result.cause, []).append(outcome.target.name)
-    good = len(outcomes) - sum(map(len, bad.values()))
-    begin = f"{good:,} of {len(outcomes):,} endpoints are ok."
-    if not bad:
-        return begin
-    parts = []
-    for word, names in sorted(bad.items(), key=lambda item: -len(item[1])):
-        more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
-        parts.append(f"{word} {len(names):,} ({', '.join(names[:NAMES_SHOWN])}{more})")
-    return f"{begin} To repair: {'; '.join(parts)}."
-
-
-def _by_certificate(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    found: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        digest = outcome.result.facts.thumbprint_sha256
-        if digest:
-            found.setdefault(digest, []).append(outcome)
-    return found
-
-
-def _shared(outcome: Outcome, names: list[str]) -> ClientError:
-    others = [name for name in names if name != outcome.target.name]
-    shown = ", ".join(others[:NAMES_SHOWN]) + (
-        f" and {len(others) - NAMES_SHOWN:,} more" if len(others) > NAMES_SHOWN else ""
-    )
-    return ClientError(
-        "shared_identity",
-        f"{outcome.target.endpoint} presents certificate {outcome.result.facts.thumbprint}, and so does {shown}.",
-        also=("tls_intercepted", "tls_offloaded"),
-    )
 
 
 def _is_name(host: str) -> bool:

@@ -19,19 +19,7 @@ from module_utils._verify import fleet
 from module_utils._verify.result import Result
 from module_utils._verify.steps import Options
 
-PIN, OTHER = "AB" * 20, "CD" * 20
-
-
-def outcome(name: str, address: str | None, pin: str = PIN, port: int = 10933, cause: str = "ok") -> fleet.Outcome:
-    result = Result(Endpoint(name, port))
-    result.facts.address = address
-    if address:
-        result.facts.thumbprint, result.facts.thumbprint_sha256 = pin, pin + "0" * 24
-        result.facts.certificate = {"subject": "CN=x", "not_before": "2026-01-01T00:00:00Z", "weakness": None,
-                                    "not_after": "2036-01-01T00:00:00Z" if pin == PIN else "2027-01-01T00:00:00Z"}
-    if cause != "ok":
-        result.blame(ClientError(cause, "It did not work."))
-    return fleet.Outcome(fleet.Target(name, result.endpoint), result)
+PIN = "AB" * 20
 
 
 def listed(*entries: dict[str, Any]) -> list[fleet.Target]:
@@ -127,54 +115,13 @@ def test_open_files_bound_the_concurrency(
 
 
 def test_checks_again_only_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bad = outcome("a", "10.0.0.1"), outcome("b", None, cause="refused")
+    good, bad = (fleet.Outcome(target, Result(target.endpoint)) for target in listed({"host": "a"}, {"host": "b"}))
+    bad.result.blame(ClientError("refused", "Not yet."))
     kept = good.result
     monkeypatch.setattr(fleet, "verify", lambda endpoint, _options: Result(endpoint))
     fleet.check_again([good, bad], Options())
     assert good.result is kept
     assert (good.attempts, bad.attempts, bad.result.cause) == (1, 2, "ok")
-
-
-# What is concluded
-
-
-def test_two_hosts_with_one_certificate() -> None:
-    first, second = outcome("a", "10.0.0.1"), outcome("b", "10.0.0.2", cause="server_not_trusted")
-    third = outcome("c", "10.0.0.3", OTHER)
-    shared = fleet.find_shared([first, second, third])
-    assert shared == [
-        {"thumbprint": PIN, "thumbprint_sha256": PIN + "0" * 24, "endpoints": ["a", "b"], "allowed": False}
-    ]
-    assert first.result.cause == "shared_identity"
-    assert "so does b" in first.result.evidence
-    assert second.result.cause == "server_not_trusted"
-    assert [finding["cause"] for finding in second.result.findings] == ["shared_identity"]
-    assert third.result.ok
-
-
-@pytest.mark.parametrize("allowed", [PIN, PIN + "0" * 24])
-def test_sharing_may_be_allowed(allowed: str) -> None:
-    seen = [outcome("a", "10.0.0.1"), outcome("b", "10.0.0.2")]
-    assert [entry["allowed"] for entry in fleet.find_shared(seen, [allowed])] == [True]
-    assert all(each.result.ok for each in seen)
-
-
-def test_one_agent_with_two_names_shares_nothing() -> None:
-    assert not fleet.find_shared([outcome("a", "10.0.0.1"), outcome("alias", "10.0.0.1")])
-    assert fleet.find_shared([outcome("a", "10.0.0.1"), outcome("a2", "10.0.0.1", port=10934)])
-
-
-def test_totals_certificates_and_sentence() -> None:
-    seen = [outcome("a", "10.0.0.1"), outcome("b", "10.0.0.2", OTHER)]
-    seen += [outcome(f"x{number}", None, cause="filtered") for number in range(7)]
-    seen.append(outcome("y", None, cause="dns"))
-    seen[0].result.find("tls_no_common", "weak")
-    assert fleet.totals(seen) == {
-        "endpoints": 10, "ok": 2, "to_repair": 8, "causes": {"filtered": 7, "dns": 1}, "findings": {"tls_no_common": 1}}
-    assert [entry["endpoints"] for entry in fleet.certificates(seen)] == [["b"], ["a"]]
-    assert fleet.sentence(seen) == (
-        "2 of 10 endpoints are ok. To repair: filtered 7 (x0, x1, x2, x3, x4 and 2 more); dns 1 (y).")
-    assert fleet.sentence(seen[:2]) == "2 of 2 endpoints are ok."
 
 
 # The run as a module has it
