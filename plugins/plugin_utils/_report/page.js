@@ -32,7 +32,7 @@
   const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
   const day = (text) => text ? text.slice(0, 10) : "not known";
   const seconds = (value) => value === null || value === undefined ? "" :
-    value < 1 ? `${number.format(Math.round(value * 1000))} ms` : `${value.toFixed(value < 10 ? 2 : 1)} s`;
+    value < .001 ? "< 1 ms" : value < 1 ? `${number.format(Math.round(value * 1000))} ms` : `${value.toFixed(value < 10 ? 2 : 1)} s`;
 
   /* The agents, with what they are found and sorted by */
   const placeOf = (entry) => [entry.name, entry.host, entry.port].join("\n").toLowerCase();
