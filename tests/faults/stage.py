@@ -163,8 +163,12 @@ class Stage:
     def relay(self, seconds: float, name: str = "web01") -> None:
         """The router puts a relay into connections to an agent, which holds back every piece for a while."""
         place = (self[name].ipv4, PORT)
+        self.serve_at_router(slow_relay(self.router.network, place, seconds))
+
+    def serve_at_router(self, handler: Handler) -> None:
+        """The router answers the client's connections to agents itself."""
         with self.router.network:
-            self._servers.enter_context(server(slow_relay(self.router.network, place, seconds), "0.0.0.0", PORT))
+            self._servers.enter_context(server(handler, "0.0.0.0", PORT))
         self.turn_aside(PORT, PORT)
 
     def turn_aside(self, port: int, to: int) -> None:

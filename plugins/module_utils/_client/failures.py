@@ -16,8 +16,10 @@ import socket
 import ssl
 
 from .._halibut.errors import LocalProtocolError, RemoteProtocolError
+from .alerts import in_words
 from .errors import ClientError
 from .identity import Identity
+from .services import is_http, named_service, printable
 from .transport import is_tls
 
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL)
@@ -71,17 +73,7 @@ _OUR_CERTIFICATE = frozenset(
         "SSLV3_ALERT_NO_CERTIFICATE",
     }
 )
-_GREETINGS = (
-    (b"SSH-", "an SSH server"),
-    (b"RFB ", "a VNC server"),
-    (b"+OK", "a POP3 server"),
-    (b"* OK", "an IMAP server"),
-    (b"220 ", "a mail or FTP server"),
-    (b"220-", "a mail or FTP server"),
-    (b"-ERR", "a Redis server"),
-    (b"AMQP", "an AMQP broker"),
-    (b"@RSYNCD", "an rsync server"),
-)
+
 
 
 def not_resolved(error: OSError, host: str) -> ClientError:
@@ -147,13 +139,13 @@ def no_handshake(error: OSError, first: bytes, where: str, identity: Identity | 
             also=("tls_no_common", "agent_crash", "port_mismatch"),
             unsent=True,
         )
-    return _tls_failure(error, where, identity)
+    return _tls_failure(error, where, identity, agreed=first[:1] == b"\x16")
 
 
 def not_tls(first: bytes, where: str) -> ClientError:
     """An answer to the TLS hello that is no TLS."""
     shown = printable(first)
-    if first.lstrip()[:5].upper() in (b"HTTP/", b"<HTML", b"<!DOC"):
+    if is_http(first):
         return ClientError(
             "http_injected", f"{where} answers the TLS hello with HTTP: {shown}", also=("port_mismatch", "port_taken")
         )
@@ -194,19 +186,9 @@ def not_halibut(data: bytes, where: str) -> ClientError:
     )
 
 
-def named_service(first: bytes) -> str | None:
-    """Which well-known service greets like this; None where it is none that is known."""
-    for greeting, name in _GREETINGS:
-        if first.startswith(greeting):
-            return name
-    if len(first) > 5 and first[3] == 0 and first[4] in (0x0A, 0xFF):
-        return "a MySQL or MariaDB server"
-    return None
-
-
 def not_identified(error: Exception | None, seen: bytes, where: str, identity: Identity | None) -> ClientError:
     """No `MX-SERVER` came after our preface and identity; `seen` is what came, `error` None for a plain end."""
-    if seen.lstrip()[:5].upper() in (b"HTTP/", b"<HTML", b"<!DOC"):
+    if is_http(seen):
         return ClientError(
             "http_injected",
             f"{where} answers the Halibut hello with HTTP: {printable(seen)}",
@@ -279,8 +261,16 @@ def not_exchanged(error: Exception | None, where: str, called: str, timeout: flo
     )
 
 
-def _tls_failure(error: OSError, where: str, identity: Identity | None) -> ClientError:
+def _tls_failure(error: OSError, where: str, identity: Identity | None, *, agreed: bool = True) -> ClientError:
+    """`agreed`: the other side had chosen version and cipher before, so that the failure is about something else."""
     reason = getattr(error, "reason", None) or str(error)
+    if agreed and reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
+        return ClientError(
+            "unknown",
+            f"{where} chose a TLS version and cipher, and then refused: {in_words(reason)}. Servers that demand a "
+            "certificate do so.",
+            also=("tls_offloaded", "port_mismatch", "weak_server_certificate"),
+        )
     if reason in _NO_COMMON or reason in _TOO_WEAK:
         return ClientError("tls_no_common", f"{where} and this machine could not agree on TLS: {in_words(reason)}.")
     if reason in _OUR_CERTIFICATE:
@@ -311,21 +301,6 @@ def is_no_common(error: OSError) -> bool:
 def is_weakness(error: OSError) -> bool:
     """True if OpenSSL gave up because something was weak, which a pinned certificate may be."""
     return getattr(error, "reason", None) in _TOO_WEAK
-
-
-def in_words(reason: str) -> str:
-    """OpenSSL's name of a failure, readable: `TLSV1_ALERT_PROTOCOL_VERSION` is an alert that the other side sent."""
-    for prefix in ("TLSV13_ALERT_", "TLSV1_ALERT_", "SSLV3_ALERT_"):
-        if reason.startswith(prefix):
-            return "the other side sent the alert '" + reason[len(prefix) :].lower().replace("_", " ") + "'"
-    return reason.lower().replace("_", " ") if reason.isupper() or "_" in reason else reason
-
-
-def printable(data: bytes, limit: int = 60) -> str:
-    """The first line of foreign bytes, quoted, harmless for a terminal."""
-    line = data[:limit].split(b"\r\n", 1)[0].split(b"\n", 1)[0]
-    text = "".join(char if char.isprintable() else "." for char in line.decode("latin-1"))
-    return f'"{text}"' + (" ..." if len(data) > len(line) + 2 else "")
 
 
 def _ended(error: OSError) -> bool:

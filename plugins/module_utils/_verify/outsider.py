@@ -87,7 +87,7 @@ class Outsider:
     def send_impostor(self, identity: Identity | None) -> None:
         """Say hello with a throw-away certificate that nobody can trust: an agent must close without a word."""
         if identity is None:
-            self._result.skip("impostor", "Not asked for, or no throw-away certificate could be made here.")
+            self._result.skip("impostor", "Without the program openssl no throw-away certificate can be made here.")
             return
         if self._useless("impostor"):
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._client.endpoint import Endpoint
-from .._client.failures import printable
+from .._client.services import printable
 from .._client.transport import TlsStream
 
 MAX_PAGE = 64 * 1024

@@ -15,7 +15,7 @@ import socket
 import time
 from dataclasses import dataclass, replace
 
-from .._client import failures, transport
+from .._client import alerts, failures, services, transport
 from .._client import proxy as proxies
 from .._client.channel import Channel, mismatch
 from .._client.endpoint import Endpoint, Timeouts
@@ -242,11 +242,11 @@ class _Check:
                 self.result.find(
                     "tls_no_common",
                     f"{self._where} needs weak TLS parameters "
-                    f"({failures.in_words(getattr(error.error, 'reason', ''))}), which other callers refuse.",
+                    f"({alerts.in_words(getattr(error.error, 'reason', ''))}), which other callers refuse.",
                 )
                 return stream
         if error.first and not transport.is_tls(error.first):
-            self._facts.first_bytes = failures.printable(error.first)
+            self._facts.first_bytes = services.printable(error.first)
         failure = failures.no_handshake(error.error, error.first, self._where, self._options.identity)
         if self._options.proxy is not None:
             failure = proxies.behind(failure, self._options.proxy)

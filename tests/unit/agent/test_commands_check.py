@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import socket
 from typing import Any
 
 import pytest
 
 from module_utils._client.endpoint import Endpoint
+from module_utils._client.proxy import Proxy
 from module_utils._verify import steps
 from module_utils._verify.result import Result
 from tentacle_agent.__main__ import main
@@ -84,3 +86,31 @@ def test_a_failure_is_told_and_is_the_exit_code(capsys: pytest.CaptureFixture[st
         assert out.splitlines()[-1].startswith("refused: ")
         assert main(["check", target, "--format=json"]) == 1
         assert json.loads(capsys.readouterr().out)["cause"] == "refused"
+
+
+def test_how_to_check(asked: list[Any], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("swordfish\n")
+    words = ["--proxy=proxy1:3128", "--proxy-username=joe", f"--proxy-password-file={secret}"]
+    assert main(["check", "web01", *words, "--tls-versions", "--proof", "--address=192.0.2.1"]) == 0
+    options = asked[0][1]
+    assert options.proxy == Proxy("proxy1", 3128, "joe", "swordfish")
+    assert "swordfish" not in repr(options)
+    assert (options.tls_versions, options.proof, options.address) == (True, True, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--proxy-username=joe"], "needs --proxy"),
+        (["--proxy=http://proxy1"], "is a URL"),
+        (["--proxy=proxy1", "--proxy-password-file=/none/x"], "cannot be read"),
+        (["--proxy=proxy1:99999"], "99999 is no port of a proxy"),
+    ],
+)
+def test_what_cannot_be_a_proxy(
+    words: list[str], sentence: str, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "web01", *words]) == 1
+    assert sentence in capsys.readouterr().err
+    assert asked == []

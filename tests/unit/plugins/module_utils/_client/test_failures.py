@@ -11,7 +11,7 @@ import ssl
 
 import pytest
 
-from module_utils._client import failures
+from module_utils._client import alerts, failures, services
 from module_utils._client.errors import (
     ClientError,
     NoMatchingMethod,
@@ -73,8 +73,35 @@ def test_shaking_hands(reason: str, cause: str) -> None:
 
 
 def test_alerts_are_said_in_words() -> None:
-    assert failures.in_words("TLSV1_ALERT_PROTOCOL_VERSION") == "the other side sent the alert 'protocol version'"
-    assert failures.in_words("NO_SHARED_CIPHER") == "no shared cipher"
+    said = alerts.in_words("TLSV1_ALERT_PROTOCOL_VERSION")
+    assert said.startswith("the other side sent the alert 'protocol version': it speaks none of")
+    assert "serves no host of this name" in alerts.in_words("TLSV1_UNRECOGNIZED_NAME")
+    assert alerts.in_words("TLSV1_ALERT_NEW_THING") == "the other side sent the alert 'new thing'"
+    assert alerts.in_words("NO_SHARED_CIPHER") == "no shared cipher"
+    assert alerts.in_words("TLSV1_OWN_TROUBLE") == "tlsv1 own trouble"
+
+
+def test_a_refusal_after_the_hello_was_answered_is_not_about_versions() -> None:
+    """Servers that demand a certificate send this alert in TLS 1.2, after they chose version and cipher."""
+    error = ssl_error("SSLV3_ALERT_HANDSHAKE_FAILURE")
+    failure = failures.no_handshake(error, b"\x16\x03\x03\x00\x10\x02", "web01:1", None)
+    assert failure.cause == "unknown"
+    assert "tls_offloaded" in failure.also
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [
+        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03", "an HTTP/2 server"),
+        (b"\x00\x00\x13\x04\x00\x00\x00\x00\x00", None),
+        (b"J\0\0\0\x0a8.0.36\0", "a MySQL or MariaDB server"),
+        (b"220 mail", "a mail or FTP server"),
+        (b"hello", None),
+        (b"", None),
+    ],
+)
+def test_names_services(first: bytes, name: str | None) -> None:
+    assert services.named_service(first) == name
 
 
 def test_an_end_after_the_hello_is_how_a_stranger_is_refused() -> None:
@@ -100,7 +127,7 @@ def test_what_follows_a_request_may_have_run() -> None:
 
 
 def test_foreign_bytes_are_harmless_for_a_terminal() -> None:
-    shown = failures.printable(b"a\x1b[31m\x07b\xff\r\nnext")
+    shown = services.printable(b"a\x1b[31m\x07b\xff\r\nnext")
     assert shown == '"a.[31m.bÿ" ...'
     assert "\x1b" not in str(failures.not_tls(b"SSH-\x1b", "a:1"))
 
