@@ -149,14 +149,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vantage-") as name:
         scratch = pathlib.Path(name)
         made = [make_identity(scratch / f"{who}.pem", who) for who in ("server", "stranger", "agent", "other")]
-        results = {}
+        running = {}
         for case in wanted:
             place = scratch / case.__name__
             place.mkdir()
-            apart = Apart(functools.partial(conclude, case, Identities(*made), place), scratch)
+            running[case.__name__] = Apart(functools.partial(conclude, case, Identities(*made), place), scratch)
+        for apart in running.values():
             os.waitpid(apart.pid, 0)
-            results[case.__name__] = apart.result()
-    print(json.dumps(results))
+        print(json.dumps({name: apart.result() for name, apart in running.items()}))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,6 @@ _OUR_CERTIFICATE = frozenset(
 )
 
 
-
 def not_resolved(error: OSError, host: str) -> ClientError:
     """A name that gave no address."""
     why = error.strerror or str(error)

@@ -16,6 +16,7 @@ _GREETINGS = (
     (b"AMQP", "an AMQP broker"),
     (b"@RSYNCD", "an rsync server"),
 )
+_SHOWN = 16  # bytes of an answer that is no text
 _SETTINGS = 4  # the kind of frame that an HTTP/2 server says first (RFC 9113 §3.4)
 
 
@@ -37,7 +38,9 @@ def named_service(first: bytes) -> str | None:
 
 
 def printable(data: bytes, limit: int = 60) -> str:
-    """The first line of foreign bytes, quoted, harmless for a terminal."""
+    """The first line of foreign bytes, quoted, harmless for a terminal; what is no text is shown as numbers."""
     line = data[:limit].split(b"\r\n", 1)[0].split(b"\n", 1)[0]
+    if sum(byte < 32 or byte > 126 for byte in line) * 2 > len(line):
+        return f"the bytes {data[:_SHOWN].hex(' ')}" + (" ..." if len(data) > _SHOWN else "")
     text = "".join(char if char.isprintable() else "." for char in line.decode("latin-1"))
     return f'"{text}"' + (" ..." if len(data) > len(line) + 2 else "")

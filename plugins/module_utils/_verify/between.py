@@ -46,7 +46,9 @@ def explain(result: Result, proxied: bool) -> None:
 def _supersede(result: Result, word: str, signs: list[str], also: tuple[str, ...]) -> None:
     subject = (result.facts.certificate or {}).get("subject") or "no subject"
     seen = f"{result.endpoint} shows the certificate {result.facts.thumbprint} ({subject})."
-    begin = seen if result.cause in ("ok", "server_not_trusted") else result.evidence
+    begin = result.evidence
+    if result.cause in ("ok", "server_not_trusted"):  # whose sentences say that this is an agent
+        begin = seen if result.ok else f"{seen} It closed the connection after the hello."
     result.supersede(ClientError(word, " ".join([begin, *signs]), also=also))
 
 

@@ -199,11 +199,14 @@ def _on_host(views: list[View]) -> ClientError | None:
         return None
     # The word that a look at the host found is more telling than what the connection alone could say.
     worst = next((view for view in bad if view.cause not in (*_ON_WAY, "unknown")), bad[0])
+    word = worst.cause
+    if word == "refused" and all(view.cause == "refused" for view in views if view.inside):
+        word = "not_listening"
     everywhere = "everywhere, also " if not good else ""
     return ClientError(
-        worst.cause,
+        word,
         f"Bad {everywhere}on the host itself ({worst.name}): {worst.facts['evidence']}",
-        also=tuple(worst.facts.get("alternatives") or ()),
+        also=tuple(other for other in worst.facts.get("alternatives") or () if other not in (word, "filtered")),
     )
 
 

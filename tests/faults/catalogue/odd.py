@@ -98,7 +98,7 @@ def telnet(stage: Stage) -> None:
     stage.serve(says(b"\xff\xfd\x18\xff\xfd\x20\xff\xfd\x23\xff\xfd\x27", first=True))
 
 
-@fault("odd-h2c", "unknown", None, r"answers the TLS hello with something else", fits="port_mismatch")
+@fault("odd-h2c", "port_mismatch", "caller", r"an HTTP/2 server: it says the bytes 00 00 0c 04", fits="port_taken")
 def http2_without_tls(stage: Stage) -> None:
     """Settings first, as HTTP/2 with prior knowledge begins."""
     stage.serve(says(b"\0\0\x0c\x04\0\0\0\0\0\0\x03\0\0\0\x80\0\x04\0\x01\0\0", first=True))

@@ -63,7 +63,7 @@ OUTSIDE = seen("elsewhere")
         ),
         ([HOST, seen("elsewhere", thumbprint=OTHER, client_certificate_requested=True)], "wrong_address", OTHER),
         # The host itself
-        ([failed("own_address", "refused"), failed("elsewhere", "refused")], "refused", "everywhere"),
+        ([failed("own_address", "refused"), failed("elsewhere", "refused")], "not_listening", "everywhere"),
         ([failed("own_address", "not_listening"), failed("elsewhere", "filtered")], "not_listening", "everywhere"),
         ([failed("loopback", "refused", host="127.0.0.1"), failed("own_address", "agent_crash")], "agent_crash", ""),
         # An agent at one address alone does not answer loopback, which is no fault
