@@ -195,3 +195,10 @@ def test_large_answers_end_where_dotnet_reads_them_to_the_end(agent: AgentProces
         deflated = len(client.received) - position - len(b"PROCEED\r\n")
         assert deflated > 65536
         assert deflated % 8192 not in (1, 2)
+
+
+def test_why_an_agent_did_not_start_stays_in_its_log(tmp_path: pathlib.Path) -> None:
+    process = AgentProcess(tmp_path, identity=b"no certificate at all")
+    with pytest.raises(RuntimeError, match="the agent has ended"):
+        process.start()
+    assert "FATAL  There is no certificate in" in process.log()

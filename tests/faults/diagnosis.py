@@ -13,9 +13,10 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 from stage import PORT, Stage
 
-from ansible_collections.listening.tentacle.plugins.modules import tentacle_verify
+from ansible_collections.listening.tentacle.plugins.modules import tentacle_script, tentacle_verify
 
 SECONDS = 2  # for each step: long for networks like these, short for those who wait
+_INSTEAD = {"endpoints": ("host", "thumbprint"), "compare": ("host", "thumbprint", "client_cert")}
 
 
 def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
@@ -23,24 +24,35 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
 
     Of several `endpoints` it is the first one's.
     """
-    options = {
+    options = {**_usual(stage), **changes}
+    for option, others in _INSTEAD.items():
+        if option in options:
+            options = {name: value for name, value in options.items() if name not in others}
+    result = _run(stage, options.pop("seen_from", "client"), tentacle_verify, options)
+    return dict(result["results"][0]) if "results" in result else result
+
+
+def run_script(stage: Stage, script: str) -> None:
+    """Let the agent run a script, as the server that it trusts."""
+    result = _run(stage, "client", tentacle_script, {**_usual(stage), "script": script})
+    if result.get("failed"):
+        raise RuntimeError(str(result))
+
+
+def _usual(stage: Stage) -> dict[str, Any]:
+    return {
         "host": stage["web01"].ipv4,
         "port": PORT,
         "thumbprint": stage.identities.agent.thumbprint,
         "client_cert": str(stage.identities.server.path),
         "timeout": SECONDS,
-        **changes,
     }
-    if "endpoints" in options:
-        del options["host"], options["thumbprint"]
-    place = stage[options.pop("seen_from", "client")]
+
+
+def _run(stage: Stage, place: str, module: Any, options: dict[str, Any]) -> dict[str, Any]:
     printed = io.StringIO()
-    with (
-        contextlib.suppress(SystemExit),
-        place.network,
-        patch_module_args(options),
-        contextlib.redirect_stdout(printed),
-    ):
-        tentacle_verify.main()
+    network = stage[place].network
+    with contextlib.suppress(SystemExit), network, patch_module_args(options), contextlib.redirect_stdout(printed):
+        module.main()
     result = dict(json.loads(printed.getvalue()))
-    return dict(result["results"][0]) if "results" in result else result
+    return {name: value for name, value in result.items() if name not in ("warnings", "deprecations")}

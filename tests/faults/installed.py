@@ -17,6 +17,11 @@ INSTANCE = "Tentacle"
 _HOME_VARIABLE = "TentacleMachineConfigurationHomeDirectory"  # where instances are looked for, in place of /etc
 
 
+def look_below(directory: pathlib.Path) -> None:
+    """Let agent and checks look for instances there, and not in the machine's own place."""
+    os.environ[_HOME_VARIABLE] = str(directory)
+
+
 class Installation:
     """The instance of one host. There is one at most on a stage: this is what its name stands for."""
 
@@ -25,7 +30,7 @@ class Installation:
         self.host: Host = stage[name]
         self.home = self.host.directory / "home"
         self.configuration_home = self.host.directory / "etc"
-        os.environ[_HOME_VARIABLE] = str(self.configuration_home)  # the check of the host looks there as well
+        look_below(self.configuration_home)
         self.call("create-instance", f"--home={self.home}")
         self.call("import-certificate", f"--from-file={stage.identities.agent.path}")
         self.call("configure", f"--port={PORT}", f"--trust={stage.identities.server.thumbprint}")
@@ -50,6 +55,11 @@ class Installation:
     def start(self) -> None:
         """Let it run, as a process of its own."""
         self.call("service", "--install", "--start", "--manager=standalone")
+
+    def keep_running(self, times: int = 3) -> None:
+        """Start it anew whenever it ends, as a service manager does; returns once it has ended that often."""
+        for _time in range(times):
+            self.call("run", check=False)
 
     def stop(self) -> None:
         """End it."""

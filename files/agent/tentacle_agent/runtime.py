@@ -76,7 +76,11 @@ class Runtime:
         self._configuration = configurations.load(self._path, unknown="keep")
         self._configure_log()
         with self._signals():
-            self._begin()
+            try:
+                self._begin()
+            except InstanceError as error:
+                LOG.critical("%s", error)  # who starts it sees it anyway; who looks for the reason later finds it here
+                raise
             supervision.notify("READY=1")
             watchdog = self._watch_over()
             while not self._stops:

@@ -25,7 +25,7 @@ _NO_MATCH = (
 )
 _SYSTEM_MESSAGES = (
     ("no space left on device", "disk_full"),
-    ("not enough space on the disk", "disk_full"),
+    ("there is not enough space", "disk_full"),
     ("permission denied", "permissions"),
     ("read-only file system", "permissions"),
 )

@@ -113,9 +113,20 @@ def _why_refused(result: Result, facts: HostFacts, wanted: str | None) -> tuple[
         return "permissions", lacking
     if facts.disk and facts.disk["full"]:
         return "disk_full", _fullness(facts)
-    if service is None:
-        return "not_listening", "On the host nothing listens at the port."
-    return _why_stopped(facts, service)
+    fatal = _fatal_line(facts)
+    if fatal and "Permission denied" in fatal:
+        return "permissions", f"The agent's log on the host ends with: {fatal}"
+    if service is not None:
+        return _why_stopped(facts, service)
+    if fatal:
+        return "agent_crash", f"The agent's log on the host ends with: {fatal}"
+    return "not_listening", "On the host nothing listens at the port."
+
+
+def _fatal_line(facts: HostFacts) -> str | None:
+    """What the agent's last start ended with, where it did not succeed."""
+    last = facts.log[-1] if facts.log else ""
+    return last if " FATAL  " in last else None
 
 
 def _why_stopped(facts: HostFacts, service: dict[str, object]) -> tuple[str, str]:

@@ -5,4 +5,4 @@
 
 from __future__ import annotations
 
-from . import encryption, network, odd, offload, ports, proxies, services, trust  # noqa: F401
+from . import encryption, host, network, odd, offload, ports, proxies, services, trust, vantage  # noqa: F401

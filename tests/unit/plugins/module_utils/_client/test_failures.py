@@ -152,6 +152,21 @@ def test_errors_of_an_agent(message: str | None, details: str | None, type_name:
     assert "I.M on a:1" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("message", "word"),
+    [
+        ("No space left on device", "disk_full"),
+        ("There is not enough space on the disk.", "disk_full"),
+        ("There is not enough space for '/x/y': 65536 bytes, a tenth more and 1 MB have to be free.", "disk_full"),
+        ("Could not open /x/y: Permission denied", "permissions"),
+        ("Read-only file system", "permissions"),
+        ("Space is curved", "agent_error"),
+    ],
+)
+def test_messages_of_the_system_are_causes(message: str, word: str) -> None:
+    assert service_call_error(ServerError(message, None, None), "I.M on a:1").cause == word
+
+
 def test_every_cause_is_complete_and_every_word_used_is_listed() -> None:
     for word, cause in CAUSES.items():
         assert cause.word == word
