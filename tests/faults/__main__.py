@@ -34,7 +34,7 @@ from matrix import Outcome, closing, table
 from namespaces import Apart, unavailable
 from stage import Identities, Stage
 
-SECONDS = 60.0  # for one fault, at most
+SECONDS = 120.0  # for one fault, at most
 JOBS = 8  # most of them wait most of the time
 
 

@@ -15,7 +15,7 @@ from stage import PORT, Stage
 
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_script, tentacle_verify
 
-SECONDS = 2  # for each step: long for networks like these, short for those who wait
+SECONDS = 4  # for each step: long for networks like these, short for those who wait
 _INSTEAD = {"endpoints": ("host", "thumbprint"), "compare": ("host", "thumbprint", "client_cert")}
 
 

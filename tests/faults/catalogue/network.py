@@ -126,7 +126,7 @@ def slow_network(stage: Stage) -> dict[str, Any]:
 @fault("too-slow-network", "unknown", None, r"does not answer the TLS hello", fits="filtered")
 def network_slower_than_patience(stage: Stage) -> None:
     stage.agent()
-    stage.relay(4.0)
+    stage.relay(9.0)
 
 
 @fault("one-family-broken", "ok", None, r"answers as a Tentacle", finds="address_family")

@@ -125,7 +125,7 @@ def silent_behind_tls(stage: Stage) -> dict[str, Any]:
     return UNTOLD
 
 
-@fault("odd-tls-close", "unknown", None, r"closed the connection", fits="tls_offloaded")
+@fault("odd-tls-close", "unknown", None, r"never asks for the caller.s certificate", fits="tls_offloaded")
 def closes_behind_tls(stage: Stage) -> dict[str, Any]:
     """Neither shows a page nor says a word; nothing says that this is an agent at all."""
     stage.serve(tls(lambda connection: None, stage.identities.other.path))
