@@ -5,6 +5,8 @@
 
 Each fault has namespaces of its own, so that many run at once. A name may be the beginning of several. Exit status 0
 only if every fault that was made has been named right; with CI=true a fault that was skipped counts as wrong.
+
+`--as-user` shows each as Ansible's own command does, and compares nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"
 
 import catalogue  # noqa: F401 (fills the list)
 from agent_process import make_identity
-from diagnosis import diagnose
+from diagnosis import ask_as_user, diagnose
 from entry import FAULTS, Fault
 from matrix import Outcome, closing, table
 from namespaces import Apart, unavailable
@@ -44,6 +46,22 @@ def perform(fault: Fault, identities: Identities, scratch: pathlib.Path) -> dict
     changes = fault.make(stage) or {}
     began = time.monotonic()
     return {"result": diagnose(stage, changes), "seconds": time.monotonic() - began}
+
+
+def show(fault: Fault, identities: Identities, scratch: pathlib.Path) -> str:
+    """Make one fault and ask about it as a user does. Runs apart."""
+    stage = Stage(scratch, identities)
+    return ask_as_user(stage, fault.make(stage) or {})
+
+
+def show_each(faults: Sequence[Fault], identities: Identities, scratch: pathlib.Path) -> None:
+    """Print what a user sees, one fault behind the other."""
+    for fault in faults:
+        place = scratch / fault.name
+        place.mkdir()
+        apart = Apart(functools.partial(show, fault, identities, place), scratch)
+        os.waitpid(apart.pid, 0)
+        print(f"# {fault.name}\n{apart.result()}", flush=True)
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:
@@ -122,11 +140,15 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--jobs", type=int, default=JOBS)
+    parser.add_argument("--as-user", action="store_true")
     arguments = parser.parse_args()
     faults = chosen(arguments.names)
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         why_not = unavailable()
+        if arguments.as_user and not why_not:
+            show_each(faults, made_identities(scratch), scratch)
+            return 0
         if why_not:
             outcomes = [_say(Outcome(fault.name, fault.cause, skipped=why_not)) for fault in faults]
         else:

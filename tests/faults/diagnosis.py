@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
+from ansible_command import adhoc
 from stage import PORT, Stage
 
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_script, tentacle_verify
@@ -24,12 +25,18 @@ def diagnose(stage: Stage, changes: dict[str, Any]) -> dict[str, Any]:
 
     Of several `endpoints` it is the first one's.
     """
-    options = {**_usual(stage), **changes}
-    for option, others in _INSTEAD.items():
-        if option in options:
-            options = {name: value for name, value in options.items() if name not in others}
-    result = _run(stage, options.pop("seen_from", "client"), tentacle_verify, options)
+    place, options = _options(stage, changes)
+    result = _run(stage, place, tentacle_verify, options)
     return dict(result["results"][0]) if "results" in result else result
+
+
+def ask_as_user(stage: Stage, changes: dict[str, Any]) -> str:
+    """What somebody sees who asks with Ansible's own command, and the command."""
+    place, options = _options(stage, changes)
+    words = " ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+    with stage[place].network:
+        run = adhoc("tentacle_verify", options)
+    return f"$ ansible localhost -m tentacle_verify -a '{words}'\n{run.output}"
 
 
 def run_script(stage: Stage, script: str) -> None:
@@ -37,6 +44,15 @@ def run_script(stage: Stage, script: str) -> None:
     result = _run(stage, "client", tentacle_script, {**_usual(stage), "script": script})
     if result.get("failed"):
         raise RuntimeError(str(result))
+
+
+def _options(stage: Stage, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The host to ask on, and the module's options."""
+    options = {**_usual(stage), **changes}
+    for option, others in _INSTEAD.items():
+        if option in options:
+            options = {name: value for name, value in options.items() if name not in others}
+    return options.pop("seen_from", "client"), options
 
 
 def _usual(stage: Stage) -> dict[str, Any]:
