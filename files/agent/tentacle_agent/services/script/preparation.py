@@ -29,6 +29,8 @@ from .script_file import IncomingScriptFile
 
 StartCommand = Union[StartScriptCommand, StartScriptCommandV2]
 _NO_LIMIT = TimeSpan(-10_000)  # .NET's infinite time-out
+LONGEST_BODY = 32 * 1024 * 1024
+"""Characters of a script. Bash reads it line by line, but we hold it more than once; real ones are far below 1 MB."""
 
 
 @contextmanager
@@ -79,6 +81,10 @@ def body_of(command: StartCommand) -> str:
     body = command.script_body if special is None else special
     if body is None:
         raise _invalid("ScriptBody", "it is null, and Scripts has none for Bash")
+    if len(body) > LONGEST_BODY:
+        field = "ScriptBody" if special is None else "Scripts"
+        raise _invalid(field, f"the script has {len(body)} characters, and {LONGEST_BODY} are the most; send large "
+                              f"content as a file of the script")
     return body
 
 
