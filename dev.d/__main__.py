@@ -27,6 +27,7 @@ VERBS = (
     "integration",
     "molecule",
     "fuzz",
+    "chaos",
     "bench",
     "env",
     "lock",

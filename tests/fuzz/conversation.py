@@ -39,7 +39,7 @@ SIDES = {"service": "client", "client": "server"}  # whose bytes a role reads
 LINES = {"service": b"NEXT\r\n", "client": b"PROCEED\r\n"}
 SERIES = 32
 """Inputs that share one start of the random numbers, because starting them takes as long as making an input."""
-CUT_TWICE = 0.1
+CUT_TWICE = 0.06
 """How many inputs are read a second time, in other pieces and with another memory."""
 _STREAM = DataStream(Guid(range(16)), 3)
 _RESULTS: tuple[Any, ...] = (None, CapabilitiesResponseV2(("x",)), _STREAM, "text", Int64(5), None)

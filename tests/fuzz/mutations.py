@@ -92,7 +92,7 @@ def begin(rng: random.Random, corpus: Corpus, line: bytes) -> tuple[Parts, list[
     """Hello and one to three messages, with `line` in front of each but the first; and where the messages are."""
     parts: Parts = list(rng.choice(corpus.hellos) if rng.random() < 0.1 else corpus.hellos[0])
     places: list[tuple[int, Message]] = []
-    for number in range(rng.choice((1, 1, 1, 2, 2, 3))):
+    for number in range(rng.choice((1, 1, 1, 1, 1, 2, 2, 3))):
         message = rng.choice(corpus.messages)
         if number:
             parts.append(line)

@@ -383,8 +383,12 @@ class Result(NamedTuple):
     differences: list
 
 
-def play(folder, target):
-    """Play one conversation; return the differences as lines."""
+def play(folder, target, between=None):
+    """Play one conversation; return the differences as lines.
+
+    With `between` each call after the first goes over a connection of its own: instead of NEXT and PROCEED the old
+    connection is dropped, `between()` is called, and the new one is made to the port that it returns.
+    """
     story = json.loads((folder / "conversation.json").read_text(encoding="utf-8"))
     data = (folder / check.FILES["client"]).read_bytes()
     presented = story["client_certificate"]
@@ -402,6 +406,12 @@ def play(folder, target):
             segment = segments[number]
             number += 1
             where = f"[{number - 1}] {segment.get('note') or segment['kind']}: "
+            if between and asks_for_another(segments, number - 1):
+                connection.close()
+                connection = reconnect(segments, data, target._replace(port=between()))
+                clock = max(clock, segment["t"])
+                number = 1 + next(n for n in range(number, len(segments)) if segments[n]["from"] == "server")
+                continue
             if segment["from"] == "client":
                 if segment["t"] - clock > 0.3:
                     time.sleep(segment["t"] - clock)
@@ -449,6 +459,25 @@ def play(folder, target):
     finally:
         connection.close()
     return problems
+
+
+def asks_for_another(segments, number):
+    """Whether this is a NEXT of its own that is answered by PROCEED before the client says more."""
+    segment, answer = segments[number], segments[number + 1:number + 2]
+    return (segment["from"] == "client" and segment.get("text") == "NEXT\r\n" and not segment.get("shares_record")
+            and bool(answer) and answer[0]["from"] == "server" and answer[0].get("text") == "PROCEED\r\n")
+
+
+def reconnect(segments, data, target):
+    """A new connection of the trusted client, as far as behind the identities."""
+    connection = Connection(target.host, target.port, target.identity, target.thumb)
+    for segment in segments:
+        if segment["from"] == "client":
+            if segment["kind"] != "identity":
+                break
+            connection.send(data[segment["offset"]:segment["offset"] + segment["length"]])
+    connection.take("identity", PATIENCE)
+    return connection
 
 
 def last_act(connection, client_end, agent_closes, clock):

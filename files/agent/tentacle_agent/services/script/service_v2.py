@@ -129,7 +129,9 @@ class ScriptServiceV2(ScriptService):
             try:
                 file.save(state.complete(EXIT_UNKNOWN_RESULT, ran_to_completion=False))
             except InstanceError as error:
-                raise ServiceError(str(error), "System.IO.IOException") from error
+                # What ran never runs again, whether that can be written or not; what waits would, after -46 was told.
+                if state.was_waiting:
+                    raise ServiceError(str(error), "System.IO.IOException") from error
             finally:
                 self.table.drop(workspace.ticket, entry)
         return EXIT_UNKNOWN_RESULT

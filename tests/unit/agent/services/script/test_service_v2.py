@@ -498,6 +498,22 @@ def test_a_state_that_cannot_be_saved_is_told_and_never_lets_the_script_run_twic
     assert (caller.work / "count").read_text() == "x\n"
 
 
+def test_after_a_restart_on_a_full_disk_a_script_that_ran_reads_as_unknown(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller.start("ran", "echo seen; sleep 60", wait=None)
+    caller.until("ran", has_line("seen"))
+    caller.start("waits", "true", wait=None, isolation=1)
+    restarted = Caller(caller.home)
+    full_disk(monkeypatch)
+    answer = restarted.status("ran")
+    assert (answer.state, answer.exit_code) == (2, -46)
+    assert "seen" in output(answer)
+    # What waits would still run after it was told -46, if that is not on the disk.
+    with pytest.raises(ServiceFailed, match="No space left"):
+        restarted.status("waits")
+
+
 def test_a_script_whose_start_cannot_be_recorded_is_not_started(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
