@@ -53,8 +53,8 @@ def test_waiting_starts_do_not_keep_other_calls(another: Open) -> None:
     first = another()
     first.start("a", "sleep 60", wait=None, isolation=1)
     first.until("a", lambda status: bool(status.state == 1))
-    clients = [another() for _unused in range(60)]
-    pool = ThreadPoolExecutor(60)
+    clients = [another() for _unused in range(200)]
+    pool = ThreadPoolExecutor(200)
     waiting = [pool.submit(client.start, f"w{number}", "true", 30) for number, client in enumerate(clients)]
     time.sleep(0.5)
     before = time.monotonic()

@@ -93,3 +93,23 @@ def test_workspaces_that_nobody_completes_are_deleted_and_running_ones_stay(
     left = list(work.iterdir())
     assert [path.name for path in left if "sleep6" in path.name] == [path.name for path in left]
     assert len(left) == 1
+
+
+def test_a_script_can_stop_the_agent_and_lives_on(
+    start_agent: Callable[..., AgentProcess], connect: Callable[..., WireClient], tmp_path: pathlib.Path
+) -> None:
+    """What a script does that restarts the agent's own service, as an upgrade would."""
+    agent = start_agent(drain_seconds=0)
+    before = Scripts(connect(agent))
+    before.start("t", f"trap '' PIPE; kill -TERM $PPID; sleep 1.5; echo lost; echo x >{tmp_path}/proof", wait=None)
+    limit = time.monotonic() + PATIENCE
+    while agent.running() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert agent.stop() == 0
+    agent.start()
+    after = Scripts(connect(agent))
+    after.prefix = before.prefix
+    assert after.status("t").exit_code == -46
+    while not (tmp_path / "proof").exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert (tmp_path / "proof").exists()
