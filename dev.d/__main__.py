@@ -28,6 +28,7 @@ VERBS = (
     "molecule",
     "fuzz",
     "chaos",
+    "soak",
     "bench",
     "env",
     "lock",
