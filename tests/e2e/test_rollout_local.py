@@ -231,3 +231,24 @@ def test_another_python_without_the_libraries_is_refused_with_a_remedy(rollout: 
     assert failed == 1
     assert f"{stand_in} -m pip install pyOpenSSL" in said
     assert not rollout.host.exists()
+
+
+def test_an_environment_is_made_from_wheels_without_any_index(rollout: Rollout) -> None:
+    wheels = rollout.directory / "wheels"
+    command = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
+    command += ["--only-binary", ":all:", "--dest", wheels, "--requirement", ROOT / "roles/tentacle/files/wheels.txt"]
+    subprocess.run([sys.executable, *map(str, command)], check=True, timeout=300)
+    options: dict[str, Any] = {"tentacle_agent_python": "", "tentacle_agent_wheels": str(wheels)}
+    changed, failed, said = rollout.run("--check", **options)
+    assert (changed > 0, failed) == (True, 0), said
+    assert not rollout.host.exists()
+    _changed, failed, said = rollout.run(**options, tentacle_install_packages=False)
+    assert failed == 0, said
+    assert rollout.report()["result"]["python"] == str(rollout.host / "programs" / "python" / "bin" / "python")
+    changed, failed, said = rollout.run(**options)
+    assert (changed, failed) == (0, 0), said
+    changed, failed, said = rollout.run("--check", **options)
+    assert (changed, failed) == (0, 0), said
+    _changed, failed, said = rollout.run(**options, tentacle_state="absent", tentacle_purge_identity=True)
+    assert failed == 0, said
+    assert rollout.tree() == {}
