@@ -10,12 +10,15 @@ taken last, so that a resolver that does not answer holds up only those that nee
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from .._client.endpoint import Endpoint, endpoint
@@ -29,6 +32,9 @@ STACK_BYTES = 512 * 1024
 FILES_EACH = 8  # sockets and selectors of one check, with room for names of several addresses
 FILES_BESIDE = 64  # what the program itself has open
 WATCH_SECONDS = 1.0
+TICK_SECONDS = 0.02  # how often it is judged whether there is time left
+BUSY_SHARE = 0.6  # of one processor: a process that works more than this has no time left
+FEW, FEW_MORE, STEPS = 16, 8, 50  # under way always; begun in a tick at least; ticks until the limit is reached
 
 
 class Target(NamedTuple):
@@ -91,26 +97,62 @@ def check_all(
     """Check every target once. `watch` is called about every second, from this thread."""
     outcomes: dict[int, Outcome] = {}
     causes: Counter[str] = Counter()
+    waiting = deque(sorted(range(len(wanted)), key=lambda number: _is_name(wanted[number].endpoint.host)))
+    under_way: dict[Future[Result], int] = {}
+    finished: SimpleQueue[Future[Result]] = SimpleQueue()
+    pace = Pace(_possible(concurrency))
+    watched = time.monotonic()
     before = threading.stack_size(STACK_BYTES)
-    pool = ThreadPoolExecutor(min(_possible(concurrency), max(len(wanted), 1)), "check")
+    pool = ThreadPoolExecutor(pace.limit, "check")
     try:
-        numbers = {
-            pool.submit(verify, wanted[number].endpoint, options): number
-            for number in sorted(range(len(wanted)), key=lambda number: _is_name(wanted[number].endpoint.host))
-        }
-        pending: set[Future[Result]] = set(numbers)
-        while pending:
-            done, pending = wait(pending, WATCH_SECONDS, FIRST_EXCEPTION)
-            for future in done:
-                number = numbers.pop(future)
+        while waiting or under_way:
+            for _dummy in range(min(pace.more(len(under_way)), len(waiting))):
+                number = waiting.popleft()
+                future = pool.submit(verify, wanted[number].endpoint, options)
+                under_way[future] = number
+                future.add_done_callback(finished.put)
+            with contextlib.suppress(Empty):
+                future = finished.get(timeout=TICK_SECONDS)
+                number = under_way.pop(future)
                 outcomes[number] = Outcome(wanted[number], future.result())
                 causes[outcomes[number].result.cause] += 1
-            if watch is not None:
+            if watch is not None and time.monotonic() - watched >= WATCH_SECONDS:
+                watched = time.monotonic()
                 watch(len(outcomes), causes)
     finally:
         pool.shutdown(cancel_futures=True)
         threading.stack_size(before)
     return [outcomes[number] for number in range(len(wanted))]
+
+
+class Pace:
+    """How many checks to begin: a few always, and more only while this process has time left.
+
+    Checks that wait cost nothing and may be many. Checks that work are best few: with more threads than that, the same
+    work takes half as much time again, because they wait for the interpreter's lock and for each other's caches.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        clock: Callable[[], float] = time.monotonic,
+        worked: Callable[[], float] = time.process_time,
+    ) -> None:
+        self.limit = limit
+        self._clock, self._worked = clock, worked
+        self._at, self._work = clock(), worked()
+
+    def more(self, under_way: int) -> int:
+        """How many may begin now, when so many are under way."""
+        if under_way < FEW:
+            return min(FEW, self.limit) - under_way
+        now = self._clock()
+        if now - self._at < TICK_SECONDS:
+            return 0
+        work = self._worked()
+        share = (work - self._work) / (now - self._at)
+        self._at, self._work = now, work
+        return min(max(self.limit // STEPS, FEW_MORE), self.limit - under_way) if share < BUSY_SHARE else 0
 
 
 def check_again(

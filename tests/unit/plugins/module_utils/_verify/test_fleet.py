@@ -71,6 +71,7 @@ def test_all_that_fit_are_under_way_at_once_and_come_back_in_order(monkeypatch: 
         return Result(endpoint)
 
     monkeypatch.setattr(fleet, "verify", verify)
+    monkeypatch.setattr(fleet, "WATCH_SECONDS", 0)
     wanted = listed(*({"host": f"host{number}"} for number in range(30)))
     seen: list[int] = []
     outcomes = fleet.check_all(wanted, Options(), 10, lambda done, _causes: seen.append(done))
@@ -90,6 +91,30 @@ def test_names_wait_behind_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = listed(*({"host": host} for host in ("name", "::1", "n2.example", "127.0.0.1")))
     fleet.check_all(wanted, Options(), 1)
     assert order == ["::1", "127.0.0.1", "name", "n2.example"]
+
+
+def test_a_busy_process_begins_no_more_than_a_few() -> None:
+    clock, work = [0.0], [0.0]
+    pace = fleet.Pace(100, lambda: clock[0], lambda: work[0])
+    assert pace.more(0) == fleet.FEW
+    assert pace.more(fleet.FEW - 3) == 3
+    assert pace.more(fleet.FEW) == 0  # too soon to judge
+    for share, more in ((1.3, 0), (fleet.BUSY_SHARE, 0), (0.1, fleet.FEW_MORE), (0.9, 0)):
+        clock[0] += 0.1
+        work[0] += 0.1 * share
+        assert pace.more(50) == more
+    clock[0] += 0.1
+    assert pace.more(97) == 3
+    assert fleet.Pace(5, lambda: clock[0], lambda: work[0]).more(0) == 5
+
+
+def test_a_large_limit_is_reached_in_a_second() -> None:
+    clock, under_way = [0.0], 0
+    pace = fleet.Pace(2000, lambda: clock[0], lambda: 0.0)
+    for _tick in range(60):
+        clock[0] += fleet.TICK_SECONDS * 1.01
+        under_way += pace.more(under_way)
+    assert under_way == 2000
 
 
 def test_a_mistake_of_ours_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
