@@ -20,11 +20,15 @@ from typing import Any, NamedTuple
 PROC = "/proc"
 _LISTENING = "0A"
 _TABLES = ("net/tcp", "net/tcp6")
+LONGEST_COMMAND = 200
 _VERBS = frozenset({"run", "agent"})
 
 
 class Holder(NamedTuple):
-    """One listening socket. ``pid`` and ``command`` are None where this account may not see them."""
+    """One listening socket. ``pid`` and ``command`` are None where this account may not see them.
+
+    ``command`` is one line of at most 200 characters.
+    """
 
     address: str
     port: int
@@ -62,8 +66,14 @@ def holders(port: int | None = None, address: str | None = None, proc: str = PRO
     for place, number, user, inode in found:
         pid = owners.get(inode)
         words = _command(pid, proc) if pid is not None else []
-        result.append(Holder(place, number, _user_name(user), pid, " ".join(words) or None))
+        result.append(Holder(place, number, _user_name(user), pid, _in_one_line(words) or None))
     return sorted(result, key=lambda holder: (holder.port, holder.address))
+
+
+def _in_one_line(words: list[str]) -> str:
+    """A command line for a sentence: scripts that are given as an argument have many lines."""
+    text = " ".join(" ".join(words).split())
+    return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 4] + " ..."
 
 
 def agent_of(path: str, name: str | None, proc: str = PROC) -> Process | None:

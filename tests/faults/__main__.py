@@ -65,11 +65,14 @@ def show_each(faults: Sequence[Fault], identities: Identities, scratch: pathlib.
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:
-    """The faults that names stand for; SystemExit for a name that is none."""
+    """The faults that names stand for, each a whole one or a beginning; SystemExit for a name that is none."""
+    found = list(FAULTS.values()) if not names else []
     for name in names:
-        if not any(known.startswith(name) for known in FAULTS):
+        fitting = [FAULTS[name]] if name in FAULTS else [one for one in FAULTS.values() if one.name.startswith(name)]
+        if not fitting:
             sys.exit(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
-    return [fault for fault in FAULTS.values() if not names or fault.name.startswith(tuple(names))]
+        found += fitting
+    return list(dict.fromkeys(found))
 
 
 def run_all(faults: Sequence[Fault], identities: Identities, scratch: pathlib.Path, jobs: int) -> list[Outcome]:

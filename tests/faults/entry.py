@@ -21,7 +21,7 @@ PACKAGES = {"nginx": "nginx-light", "squid": "squid-openssl", "sshd": "openssh-s
 FAULTS: dict[str, Fault] = {}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Fault:
     """One way in which a connection is broken, made for real.
 

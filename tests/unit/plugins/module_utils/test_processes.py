@@ -87,6 +87,15 @@ def test_names_the_holder(proc: FakeProc) -> None:
     assert _processes.holders(444, proc=str(proc.path)) == []
 
 
+def test_a_command_is_one_line_of_bearable_length(proc: FakeProc) -> None:
+    proc.add(12, ["python3", "-c", "import time\n  time.sleep(1)\n" + "#" * 300], 500)
+    proc.listen("tcp", "0100007F", 443, 500)
+    command = _processes.holders(443, proc=str(proc.path))[0].command or ""
+    assert command.startswith("python3 -c import time time.sleep(1) ###")
+    assert command.endswith("# ...")
+    assert len(command) == 200
+
+
 def test_a_process_that_may_not_be_seen_has_a_user_only(proc: FakeProc) -> None:
     proc.listen("tcp", "00000000", 443, 500)
     holder = _processes.holders(443, proc=str(proc.path))[0]
