@@ -98,7 +98,12 @@ def program_that_nobody_knows_has_the_port(stage: Stage) -> dict[str, Any]:
     return THERE
 
 
-@fault("host-left-over", "port_taken_zombie", "agent", r"process \d+ of .*-c import socket.* It was started by a script of the agent")
+@fault(
+    "host-left-over",
+    "port_taken_zombie",
+    "agent",
+    r"process \d+ of .*-c import socket.* It was started by a script of the agent",
+)
 def left_over_of_a_script_has_the_port(stage: Stage) -> dict[str, Any]:
     """A script started something that outlives it and the agent, and took the port when that went."""
     agent = Installation(stage)
