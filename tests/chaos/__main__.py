@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 5400
 
 
 class Scenario(NamedTuple):
-    """A file of this folder; how much it does in a short run and for each 500 rounds; whether it mounts things."""
+    """A file of this folder; how much it does at least and with 500 rounds; whether it mounts things."""
 
     name: str
     short: int
@@ -41,7 +41,7 @@ SCENARIOS = (
     Scenario("disk_full", 1, 10, mounts=True),
     Scenario("read_only_home", 2, 20, mounts=True),
     Scenario("clock", 1, 3),
-    Scenario("refusals", 300, 10_000),
+    Scenario("refusals", 500, 10_000),
     Scenario("strangers", 200, 1000),
 )
 
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _amount(scenario: Scenario, rounds: int) -> int:
-    return max(scenario.short, min(scenario.full, scenario.full * rounds // ROUNDS) if rounds > 100 else 0)
+    return rounds if scenario.name == "kills" else max(scenario.short, scenario.full * rounds // ROUNDS)
 
 
 def _run(scenario: Scenario, amount: int, seed: int) -> Outcome:
@@ -130,7 +130,7 @@ def _run_here(name: str, amount: int, seed: int) -> int:
             log = pathlib.Path(path) / "agent" / "console.txt"
             if log.exists():
                 print(f"the end of the agent's log:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
-            print(f"BROKEN: {problem}", flush=True)
+            print(f"BROKEN: {' '.join(str(problem).split())[:2000]}", flush=True)
             return 1
     print(remark, flush=True)
     return 0

@@ -43,6 +43,9 @@ LOAD_SECONDS = 0.5
 """The longest time from the beginning of a round's load to the kill."""
 MOST_CHANGES = 60
 """Changes of the file system up to which an exact moment is chosen; a round's load makes about a hundred."""
+KINDS = ("", "", "os.rename", "os.rename", "os.link", "os.remove")
+MOST_OF_A_KIND = 12
+"""Kinds of changes of which only one is counted now and then: between a link and a rename lies next to no time."""
 HOLD = "sleep 61.25"
 """What a script does that holds a mutex; the odd number tells our processes from others'."""
 
@@ -184,7 +187,7 @@ class Round:
             lines += texts(status)
 
     def _upload(self, caller: Caller, rng: random.Random) -> None:
-        sent = Sent(f"Files/{self._name}-{len(self._sent) % 3}.bin")
+        sent = Sent(f"Files/{self._name}-{rng.randrange(2)}.bin")
         sent = next((known for known in self._sent if known.path == sent.path), sent)
         if sent not in self._sent:
             self._sent.append(sent)
@@ -274,7 +277,7 @@ class Round:
         expect(found in allowed, f"{sent.path} holds neither what was acknowledged last nor something newer")
 
     def _look_for_litter(self) -> None:
-        litter = [path.name for path in self._agent.home.glob("Work/.incoming-*")]
+        litter = [path.name for pattern in ("Work/.incoming-*", "Files/.*") for path in self._agent.home.glob(pattern)]
         expect(not litter, f"left of files on their way: {litter}")
 
     def tidy(self) -> None:
@@ -314,7 +317,8 @@ class Killing:
         exact = number % 2 == 1
         try:
             if exact:
-                self._order(1 + self.rng.randrange(MOST_CHANGES))
+                kind = self.rng.choice(KINDS)
+                self._order(1 + self.rng.randrange(MOST_OF_A_KIND if kind else MOST_CHANGES), kind)
             current.begin()
             self._wait_and_kill(2.0 if exact else self.rng.random() * LOAD_SECONDS)
             current.end()
@@ -324,9 +328,9 @@ class Killing:
             current.release()
         current.tidy()
 
-    def _order(self, changes: int) -> None:
+    def _order(self, changes: int, kind: str = "") -> None:
         aside = self.order.with_suffix(".new")
-        aside.write_text(str(changes), encoding="ascii")
+        aside.write_text(f"{changes} {kind}", encoding="ascii")
         aside.replace(self.order)
 
     def _wait_and_kill(self, seconds: float) -> None:

@@ -116,9 +116,11 @@ class Runtime:
         home = configuration.home_directory
         self._scripts = self._build_scripts(context)
         self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
+        files = FileTransferService(home)
+        files.remove_unfinished()
         services: dict[str, Any] = {
             CapabilitiesService.NAME: CapabilitiesService(),
-            FileTransferService.NAME: FileTransferService(home),
+            FileTransferService.NAME: files,
             "IScriptService": self._scripts.v1,
             "IScriptServiceV2": self._scripts.v2,
         }

@@ -4,8 +4,8 @@
 """Lets an agent kill itself at an exact moment: in front of its n-th change of the file system or start of a process.
 
 Python loads this file by its name. The number is in the file that CHAOS_KILL_FILE names; it may be written while the
-agent runs, and counts from then on. Killing by a clock alone would hardly ever meet the short moments between, say, a
-link and a rename.
+agent runs, and counts from then on. A kind of change behind it, such as `os.rename`, lets only those count. Killing by
+a clock alone would hardly ever meet the short moments between, say, a link and a rename.
 """
 
 import os
@@ -19,6 +19,7 @@ _CHANGES = frozenset(
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _file = os.environ.get("CHAOS_KILL_FILE", "")
 _left = [0]
+_only = [""]
 
 
 def _watch(event, arguments):
@@ -30,10 +31,13 @@ def _watch(event, arguments):
     if not _left[0]:
         try:
             with open(_file, encoding="ascii") as file:
-                _left[0] = int(file.read())
+                number, _, _only[0] = file.read().partition(" ")
+            _left[0] = int(number)
             os.unlink(_file)
         except (OSError, ValueError):
             return
+    if _only[0] not in ("", event):
+        return
     _left[0] -= 1
     if not _left[0]:
         os.kill(os.getpid(), signal.SIGKILL)

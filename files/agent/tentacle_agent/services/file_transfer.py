@@ -19,7 +19,7 @@ from module_utils._halibut.bson import Guid
 from module_utils._halibut.contracts import DataStream, UploadResult
 
 from ..dispatch import Context, Download, Method, ServiceError
-from .incoming_file import IncomingFile
+from .incoming_file import IncomingFile, remove_unfinished
 
 DENIED = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,6 +41,10 @@ class FileTransferService:
             ),
             "downloadfile": Method("DownloadFile", (str,), self.download_file, returns="Halibut.DataStream"),
         }
+
+    def remove_unfinished(self) -> None:
+        """Remove what an agent that was killed had not finished receiving, where servers put packages (§5.5)."""
+        remove_unfinished(os.path.join(self._home, "Files"))
 
     def resolve(self, remote_path: str | None) -> str:
         """The absolute path that a server means (§3.1). Raises `ServiceError`."""

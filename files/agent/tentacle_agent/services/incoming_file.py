@@ -4,9 +4,10 @@
 """A file that arrives: hashed while it is written, and visible under its name only when it is whole.
 
 The bytes go to a file without a name in the target's directory (Linux' O_TMPFILE), so that nothing is left of an upload
-that is cut off, not even when the agent is killed. Where the file system has no such files, one with a name of its own
-is used instead and removed afterwards. Either way a rename puts the file in place: whoever opens the target sees the
-old content or the new one, and of several uploads to one path one wins as a whole.
+that is cut off, not even when the agent is killed. Where the file system has no such files, and for the moment in which
+a file replaces another, one with a name of its own is used; the next agent removes what is left of those among the
+packages. A rename puts the file in place: whoever opens the target sees the old content or the new one, and of several
+uploads to one path one wins as a whole.
 
 The content is flushed to the disk before the file gets its name, so that after a loss of power there is the old file
 under it, or none, or the new one as a whole. The name itself is not flushed: a client compares hashes before it uses
@@ -25,6 +26,7 @@ import stat
 MEBIBYTE = 1024 * 1024
 RESERVE_FROM = 65536
 WRITE_OUT_EVERY = 16 * MEBIBYTE
+PREFIX, SUFFIX = ".tentacle-", ".part"
 MODE = 0o666  # less the process's umask
 NO_TEMPORARY_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS)
 
@@ -39,7 +41,7 @@ class IncomingFile:
         self._hash = sha1()
         self._directory = -1
         self._file = -1
-        self._name = f".tentacle-{os.urandom(8).hex()}.part"
+        self._name = f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
         self._named = False
         directory, self._target = os.path.split(path)
         self._replaces = is_there(path)
@@ -132,6 +134,21 @@ class IncomingFile:
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._directory = -1
+
+
+def remove_unfinished(directory: str) -> int:
+    """Remove what a killed agent left between two names; call this before anything arrives. Returns how many."""
+    removed = 0
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return 0
+    for name in names:
+        if name.startswith(PREFIX) and name.endswith(SUFFIX):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(directory, name))
+                removed += 1
+    return removed
 
 
 def is_there(path: str) -> bool:

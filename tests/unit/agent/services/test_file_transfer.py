@@ -132,6 +132,19 @@ def test_an_upload_through_the_service(service: FileTransferService, tmp_path: p
     assert call.streams == {}
 
 
+def test_what_a_killed_agent_had_not_finished_is_removed(service: FileTransferService, tmp_path: pathlib.Path) -> None:
+    service.remove_unfinished()  # there is no directory yet
+    files = tmp_path / "Files"
+    files.mkdir()
+    for name in (".tentacle-00ff.part", "package.zip", ".tentacle-keep", "x.part"):
+        (files / name).write_bytes(CONTENT)
+    (files / ".tentacle-directory.part").mkdir()
+    service.remove_unfinished()
+    assert sorted(path.name for path in files.iterdir()) == [
+        ".tentacle-directory.part", ".tentacle-keep", "package.zip", "x.part"
+    ]
+
+
 def test_a_null_upload_and_null_paths(service: FileTransferService, tmp_path: pathlib.Path) -> None:
     assert service.upload_file(context(), "x", None) == UploadResult(str(tmp_path / "x"), None, 0)
     with pytest.raises(ServiceError, match="Object reference not set"):
