@@ -41,8 +41,8 @@ class Peer:
         self.slug = "".join(letter if letter.isalnum() else "-" for letter in name)
         self.home = workplace.home(f"home-{self.slug}")
 
-    def command(self, port: int) -> list[str]:
-        """The command that serves on ``port`` of loopback until it is ended."""
+    def command(self, port: int, identity: str = "server") -> list[str]:
+        """The command that serves on ``port`` of loopback until it is ended, with that certificate and key."""
         raise NotImplementedError
 
     def describe(self) -> str:
@@ -52,11 +52,11 @@ class Peer:
     def environment(self) -> dict[str, str]:
         return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(self.home)}
 
-    def start(self) -> Server:
+    def start(self, identity: str = "server") -> Server:
         """A fresh server process on a port of its own."""
         port = processes.free_port()
         log = self.workplace.path / f"{self.slug}.log"
-        return Server(self.command(port), log, port, self.environment())
+        return Server(self.command(port, identity), log, port, self.environment())
 
 
 class Agent(Peer):
@@ -69,10 +69,11 @@ class Agent(Peer):
         with zipfile.ZipFile(io.BytesIO(_build_bundle())) as bundle:
             bundle.extractall(self.programs)
         workplace.run([str(python), "-I", "-m", "compileall", "-q", str(self.programs)])
-        identity = workplace.key("server").read_bytes() + workplace.certificate("server").read_bytes()
-        (self.home / "identity.pem").write_bytes(identity)
+        for identity in ("server", "server-p256"):
+            pem = workplace.key(identity).read_bytes() + workplace.certificate(identity).read_bytes()
+            (self.home / f"{identity}.pem").write_bytes(pem)
 
-    def command(self, port: int) -> list[str]:
+    def command(self, port: int, identity: str = "server") -> list[str]:
         path = self.home / f"tentacle-{port}.json"
         configuration = {
             "instance": "bench",
@@ -80,7 +81,7 @@ class Agent(Peer):
             "application_directory": str(self.home / "Applications"),
             "port": port,
             "listen_address": processes.HOST,
-            "certificate_path": str(self.home / "identity.pem"),
+            "certificate_path": str(self.home / f"{identity}.pem"),
             "trusted_servers": [{"thumbprint": self.workplace.thumbprint(name)} for name in ("rsa", "p256")],
         }
         path.write_text(json.dumps(configuration))
@@ -97,12 +98,12 @@ class Command(Peer):
         super().__init__(name, workplace)
         self.template = template
 
-    def command(self, port: int) -> list[str]:
+    def command(self, port: int, identity: str = "server") -> list[str]:
         workplace = self.workplace
         places = {
             "port": port,
-            "certificate": workplace.certificate("server"),
-            "key": workplace.key("server"),
+            "certificate": workplace.certificate(identity),
+            "key": workplace.key(identity),
             "thumbprint": workplace.thumbprint("rsa"),
             "thumbprints": ",".join(workplace.thumbprint(name) for name in ("rsa", "p256")),
             "home": self.home,
@@ -126,7 +127,7 @@ class Nginx(Peer):
         super().__init__(name, workplace)
         self.program = _find("nginx", "nginx-light")
 
-    def command(self, port: int) -> list[str]:
+    def command(self, port: int, identity: str = "server") -> list[str]:
         scratch = self.home / f"nginx-{port}"
         scratch.mkdir()
         temporary = "".join(
@@ -142,7 +143,7 @@ http {{
   {temporary}
   server {{
     listen {processes.HOST}:{port} ssl backlog=1024;
-    ssl_certificate {self.workplace.certificate("server")}; ssl_certificate_key {self.workplace.key("server")};
+    ssl_certificate {self.workplace.certificate(identity)}; ssl_certificate_key {self.workplace.key(identity)};
     ssl_verify_client optional_no_ca; ssl_session_tickets off; ssl_session_cache off;
     ssl_protocols TLSv1.2 TLSv1.3; ssl_buffer_size 16k;
     location = /small {{ return 200 "{"x" * 300}"; }}
@@ -173,7 +174,7 @@ class Scp(Peer):
             self._RUN_DIRECTORY.mkdir(mode=0o755)
             self.made_run_directory = True
 
-    def command(self, port: int) -> list[str]:
+    def command(self, port: int, identity: str = "server") -> list[str]:
         path = self.home / f"sshd-{port}"
         path.write_text(
             f"ListenAddress {processes.HOST}\nPort {port}\nHostKey {self.home}/host_key\nPidFile none\n"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from rows import ROWS, Cell, FreshRow, Row
+import goals
+from rows import ROWS, BesideUploadRow, Cell, FreshRow, Row
 
 Cells = Mapping[str, Mapping[str, Sequence[Cell]]]  # peer -> row -> one cell a round
 _BUSY_PERCENT = 95
@@ -32,7 +33,7 @@ def verdict(cells: Cells, peer: str, reference: str | None, row: Row) -> str:
     """ "ok", "below", "failed", or nothing where the row has no floor or cannot be compared."""
     if any("error" in cell for cell in cells.get(peer, {}).get(row.key, [])):
         return "failed"
-    if row.floor is None or (row.floor.ratio and not row.floor.limit):
+    if row.floor is None:
         return ""
     compared = ratio(cells, peer, reference, row) if row.floor.ratio else figure(cells, peer, row)
     if compared is None:
@@ -41,18 +42,18 @@ def verdict(cells: Cells, peer: str, reference: str | None, row: Row) -> str:
 
 
 def main_table(cells: Cells, ours: str, reference: str | None) -> str:
-    """One line a row: every peer, our ratio to the reference, the floor, and whether it holds."""
+    """One line a row: every peer, our ratio to the reference, floor and goal, and whether they hold."""
     peers = list(cells)
-    lines = [_line(["row", *peers, "ours / nginx", "floor", ""]), _line(["---"] * (len(peers) + 4))]
+    lines = [_line(["row", *peers, "ours / nginx", "floor", "", "goal", ""]), _line(["---"] * (len(peers) + 6))]
     for row in ROWS:
         if not any(cells[peer].get(row.key) for peer in peers):
             continue
         compared = ratio(cells, ours, reference, row)
-        has_floor = row.floor is not None and (row.floor.limit or not row.floor.ratio)
         cells_of_row = [_show(cells[peer].get(row.key, []), row) for peer in peers]
-        marks = [f"{compared:.2f}" if compared is not None else "", str(row.floor) if has_floor else ""]
+        marks = [f"{compared:.2f}" if compared is not None else "", str(row.floor) if row.floor else ""]
         title = f"{row.title}, {row.unit.lstrip('/')}" if row.unit != "/s" else f"{row.title}, a second"
-        lines.append(_line([title, *cells_of_row, *marks, verdict(cells, ours, reference, row)]))
+        judged = [verdict(cells, ours, reference, row), *goals.words(cells, ours, reference, row.key)]
+        lines.append(_line([title, *cells_of_row, *marks, *judged]))
     return "\n".join(lines)
 
 
@@ -110,6 +111,8 @@ def _show(of_row: Sequence[Cell], row: Row) -> str:
     spread = f" ({low:,.{row.digits}f}-{high:,.{row.digits}f})" if len(values) > 1 else ""
     p50 = [cell["p50_ms"] for cell in of_row if "p50_ms" in cell]
     typical = f" {statistics.median(p50):.2f} ms" if p50 and not isinstance(row, FreshRow) and row.unit == "/s" else ""
+    if isinstance(row, BesideUploadRow):
+        typical = f" half {statistics.median(cell['middle'] for cell in of_row if 'middle' in cell):.2f} ms"
     return text + spread + typical
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is measured, how, and the floor our agent must not fall below.
+"""What is measured, how, and the floor our agent must not fall below; what we want beyond that is in goals.py.
 
 A floor is a ratio to nginx in the same run, because absolute figures depend on the machine and on its neighbours;
 memory and idle CPU are absolute. README.md says where the floors come from.
@@ -65,6 +65,67 @@ class LoadRow:
 
 
 @dataclasses.dataclass(frozen=True)
+class OtherCertificateRow(LoadRow):
+    """The same, against a server of its own with another certificate."""
+
+    identity: str = "server-p256"
+
+    def measure(self, place: Workplace, peer: Peer, server: Server, quick: bool) -> Cell:
+        with processes.serving(peer.start(self.identity)) as other:
+            http = ["--http"] if peer.kind == "http" else []
+            place.measure(place.load_command(self.mode, other.port, "--seconds", "0.2", *http))
+            return super().measure(place, peer, other, quick)
+
+
+@dataclasses.dataclass(frozen=True)
+class BesideUploadRow:
+    """How long a small call takes (99 of 100, in ms) while another connection uploads large files, one by one."""
+
+    key: str
+    title: str
+    floor: Floor | None = None
+    kinds: tuple[str, ...] = ("halibut", "http")
+    unit: str = "ms"
+    digits: int = 1
+
+    def measure(self, place: Workplace, peer: Peer, server: Server, quick: bool) -> Cell:
+        http = ["--http"] if peer.kind == "http" else []
+        options = ["--seconds", "0.5" if quick else "2", "--pause", "2", *http]
+        upload = ["--bytes", str(place.file_bytes), "--remote", "beside.bin", *http]
+        uploads = 0
+        with subprocess.Popen(
+            place.load_command("call", server.port, *options), stdout=subprocess.PIPE, text=True
+        ) as calls:
+            while calls.poll() is None:
+                counted = place.measure(place.load_command("upload", server.port, *upload))
+                if counted["errors"]:
+                    calls.kill()
+                    return {"error": f"upload: {counted['error']}"}
+                uploads += 1
+            counted = json.loads(calls.stdout.read() if calls.stdout else "{}")
+        (peer.home / "beside.bin").unlink(missing_ok=True)
+        if counted["errors"] or not counted["operations"]:
+            return {"error": f"{counted['errors']} failed, {counted['operations']} did not: {counted['error']}"}
+        return {"value": counted["p99_ms"], "middle": counted["p50_ms"], "uploads": uploads}
+
+
+@dataclasses.dataclass(frozen=True)
+class HashRow:
+    """MB a second of SHA-1 on the servers' core: with nginx's upload, the bound for everybody who hashes on the way."""
+
+    key: str
+    title: str
+    floor: Floor | None = None
+    kinds: tuple[str, ...] = ("http",)
+    unit: str = "MB/s"
+    digits: int = 0
+
+    def measure(self, place: Workplace, peer: Peer, server: Server, quick: bool) -> Cell:
+        pinned = ["taskset", "-c", str(processes.cores()[0])]
+        return {"value": place.measure([*pinned, str(place.load), "sha1", "--bytes", str(place.file_bytes)])["rate"]}
+
+
+@dataclasses.dataclass(frozen=True)
 class TransferRow:
     """MB (10^6 bytes) a second of one large file."""
 
@@ -114,7 +175,7 @@ class FreshRow:
     key: str
     title: str
     unit: str
-    floor: Floor
+    floor: Floor | None = None
     kinds: tuple[str, ...] = ("halibut", "http")
     digits: int = 1
 
@@ -122,21 +183,26 @@ class FreshRow:
 _BOTH = ("halibut", "http")
 _ONE_HALIBUT = ("halibut",)
 _HELLO = "new connection, mutual TLS, hello, one capabilities call"
-Row = Union[LoadRow, TransferRow, FreshRow]
+Row = Union[LoadRow, TransferRow, FreshRow, BesideUploadRow, HashRow]
 ROWS: tuple[Row, ...] = (
     LoadRow("connect-1", f"{_HELLO}; 1 client", "connect", 1, 2, _BOTH, Floor(0.783)),
-    LoadRow("connect-50", "the same; 50 clients", "connect", 50, 3, _BOTH, Floor(0.702), client="p256"),
+    LoadRow("connect-50", "the same; 50 clients", "connect", 50, 2.5, _BOTH, Floor(0.702), client="p256"),
+    OtherCertificateRow("connect-p256", "the same; 1 client, server's certificate P-256", "connect", 1, 2, _BOTH),
     LoadRow("call-1", "small RPC; 1 open connection", "call", 1, 1.5, _BOTH, Floor(0.657)),
     LoadRow("call-50", "small RPC; 50 open connections", "call", 50, 1.5, _BOTH, Floor(0.243)),
     TransferRow("upload", "upload of one large file", Floor(0.405)),
+    HashRow("sha1", "SHA-1 of one large file, by OpenSSL alone"),
     TransferRow("download", "download of one large file", Floor(0.666)),
     LoadRow("small", "uploads of 2 KB as .NET writes them; 1 open connection", "small", 1, 1.5, _BOTH, dotnet=True),
+    BesideUploadRow("call-upload", "a small RPC while 1 GB is uploaded, 99 of 100 take at most"),
     FreshRow("rss-idle", "resident memory, idle", "MB", Floor(32, most=True, ratio=False)),
-    FreshRow("rss-1000", f"resident memory, {_IDLE_CONNECTIONS:,} idle connections", "MB", Floor(0, most=True)),
+    FreshRow("rss-1000", f"resident memory, {_IDLE_CONNECTIONS:,} idle connections", "MB"),
+    FreshRow("kb-connection", "resident memory for each idle connection", "KB"),
     FreshRow("cpu-idle", "CPU when idle", "%", Floor(0, most=True, ratio=False)),
     FreshRow("start", "process start to first answered handshake", "ms", Floor(5.39, most=True)),
     LoadRow("script-1", "script round trips; 1 at once", "script", 1, 2, _ONE_HALIBUT, digits=1),
     LoadRow("script-10", "script round trips; 10 at once", "script", 10, 2, _ONE_HALIBUT, digits=1),
+    LoadRow("script-200", "script round trips; 200 at once", "script", 200, 1, _ONE_HALIBUT, digits=1),
 )
 
 
@@ -171,14 +237,17 @@ def _watch_idle(place: Workplace, peer: Peer, seconds: float) -> dict[str, Cell]
         pid = server.process.pid
         warm = place.measure(place.load_command("connect", server.port, "--seconds", "0.01", *http))
         if warm["errors"]:
-            return {key: {"error": warm["error"]} for key in ("rss-idle", "rss-1000", "cpu-idle")}
+            return {key: {"error": warm["error"]} for key in ("rss-idle", "rss-1000", "kb-connection", "cpu-idle")}
         time.sleep(1)
         cells = {"rss-idle": {"value": processes.resident_megabytes(pid)}}
         before, since = processes.running_nanoseconds(pid), time.monotonic()
         time.sleep(seconds)
         percent = (processes.running_nanoseconds(pid) - before) / 1e7 / (time.monotonic() - since)
         cells["cpu-idle"] = {"value": round(percent, 1), "exactly": percent}
-        cells["rss-1000"] = _hold_connections(place, server, http)
+        held = cells["rss-1000"] = cells["kb-connection"] = _hold_connections(place, server, http)
+        if "value" in held:
+            kilobytes = (held["value"] - cells["rss-idle"]["value"]) * 1024 / _IDLE_CONNECTIONS
+            cells["kb-connection"] = {"value": kilobytes}
         return cells
 
 

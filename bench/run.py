@@ -24,12 +24,14 @@ import tempfile
 import time
 from collections.abc import Callable
 
+import goals
 import report
 from peers import Agent, Command, Nginx, Peer, Scp
 from processes import BenchError, Server, cores, serving
 from rows import ROWS, Cell, FreshRow, measure_fresh
 from workplace import MEMORY, Workplace
 
+README = pathlib.Path(__file__).resolve().parent / "README.md"
 DISTRIBUTION_PYTHON = pathlib.Path("/usr/bin/python3")
 _WARM_UP = (("connect", "1"), ("call", "20"))
 Cells = dict[str, dict[str, list[Cell]]]
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--directory", type=pathlib.Path, help="where the temporary directory is made (default /dev/shm)")
     add("--json", type=pathlib.Path, metavar="FILE", help="write every figure there")
     add("--markdown", type=pathlib.Path, metavar="FILE", help="write the tables there as well")
+    add("--readme", action="store_true", help="put the tables into README.md beside this file, as the latest figures")
     return parser
 
 
@@ -178,12 +181,15 @@ def _conclude(options: argparse.Namespace, machine: list[str], peers: list[Peer]
     tables = [report.main_table(cells, ours, reference), report.cost_table(cells)]
     if len(listeners) > 1 and reference:
         tables.append(report.ratio_table(cells, listeners, reference))
-    remarks = report.failures(cells) + report.busy(cells)
+    beyond = [sentence for peer in listeners[:2] for sentence in goals.missed(cells, peer, reference)]
+    remarks = report.failures(cells) + report.busy(cells) + beyond
     lists = ["\n".join(f"- {line}" for line in lines) for lines in (machine, remarks)]
     text = "\n\n".join([lists[0], *tables, lists[1]])
     print("\n" + text.strip())
     if options.markdown:
         options.markdown.write_text(text.strip() + "\n", encoding="utf-8")
+    if options.readme:
+        _update_readme(text.strip())
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "cells": cells}, indent=1) + "\n", encoding="utf-8")
     verdicts = {row.key: report.verdict(cells, ours, reference, row) for row in ROWS}
@@ -192,6 +198,15 @@ def _conclude(options: argparse.Namespace, machine: list[str], peers: list[Peer]
         print(f"\n{ours} is below the floor in: {', '.join(below)}" + (" (one short round)" if options.quick else ""))
     failed = bool(report.failures(cells))
     return 1 if failed or (below and not options.quick) else 0
+
+
+def _update_readme(text: str) -> None:
+    """Replace what stands between the marks of the latest figures."""
+    before, begin, rest = README.read_text(encoding="utf-8").partition("<!-- latest -->\n")
+    _old, end, after = rest.partition("<!-- /latest -->")
+    if not begin or not end:
+        raise BenchError(f"{README} has no place for the latest figures between <!-- latest --> and <!-- /latest -->")
+    README.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

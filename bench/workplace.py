@@ -20,6 +20,7 @@ from processes import BenchError
 
 SOURCES = pathlib.Path(__file__).resolve().parent / "load"
 MEMORY = pathlib.Path("/dev/shm")
+_CERTIFICATES = (("server", "rsa:2048"), ("server-p256", "ec"), ("rsa", "rsa:2048"), ("p256", "ec"))
 _APT = {"cc": "gcc", "openssl": "openssl"}
 _LOAD_SECONDS = 300
 
@@ -34,7 +35,7 @@ class Workplace:
         self.download = path / "download.bin"
         self._check_room()
         self._build_load()
-        for name, algorithm in (("server", "rsa:2048"), ("rsa", "rsa:2048"), ("p256", "ec")):
+        for name, algorithm in _CERTIFICATES:
             self._make_certificate(name, algorithm)
         self.run([str(self.load), "make-file", "--remote", str(self.download), "--bytes", str(file_bytes)])
 

@@ -30,9 +30,10 @@
     "  script     start, wait until complete, complete, on --clients N open connections\n"                        \
     "  idle       opens --clients N connections, one call each, holds them until standard input ends\n"           \
     "  start      runs COMMAND, times it until a TLS handshake is answered, and ends it\n"                        \
+    "  sha1       SHA-1 of --bytes N of the pattern, nothing else\n"                                                 \
     "  make-file  writes the pattern of --bytes N to --remote\n"                                                  \
     "options: --address A --seconds S --http (peer is an HTTP server) --dotnet (write as .NET does)\n"            \
-    "         --server-core N (start: where COMMAND runs)\n"
+    "         --pause MS (call on 1 connection: wait so long behind each) --server-core N (start: where COMMAND runs)\n"
 #define SAMPLES 400000 /* of latency, over all workers */
 #define START_SECONDS 30.0
 
@@ -172,6 +173,15 @@ static int time_a_start(char **command) {
     return call ? 0 : 1;
 }
 
+static int time_sha1(void) {
+    double since = now();
+    pattern_sha1(run.bytes, run.sha1);
+    double elapsed = now() - since;
+    printf("{\"mode\": \"sha1\", \"errors\": 0, \"seconds\": %.4f, \"rate\": %.2f, \"error\": \"\"}\n", elapsed,
+           (double)run.bytes / 1e6 / elapsed);
+    return 0;
+}
+
 static int make_file(void) {
     FILE *file = fopen(run.remote, "wb");
     for (int64_t left = run.bytes; file && left > 0; left -= PATTERN) {
@@ -187,7 +197,8 @@ static void parse(int argc, char **argv) {
     static const struct option options[] = {
         {"port", 1, 0, 'p'},     {"certificate", 1, 0, 'c'}, {"key", 1, 0, 'k'},    {"address", 1, 0, 'a'},
         {"clients", 1, 0, 'n'},  {"seconds", 1, 0, 's'},     {"bytes", 1, 0, 'b'},  {"remote", 1, 0, 'r'},
-        {"http", 0, 0, 'h'},     {"dotnet", 0, 0, 'd'},      {"server-core", 1, 0, 'o'}, {0, 0, 0, 0}};
+        {"http", 0, 0, 'h'},     {"dotnet", 0, 0, 'd'},      {"server-core", 1, 0, 'o'}, {"pause", 1, 0, 'u'},
+        {0, 0, 0, 0}};
     for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) switch (option) {
         case 'p': target.port = atoi(optarg); break;
         case 'c': target.certificate = optarg; break;
@@ -199,6 +210,7 @@ static void parse(int argc, char **argv) {
         case 'r': run.remote = optarg; break;
         case 'h': target.http = 1; break;
         case 'd': target.dotnet = 1; break;
+        case 'u': run.pause = atof(optarg) / 1e3; break;
         case 'o': server_core = atoi(optarg); break;
         default: fputs(USAGE, stderr); exit(2);
         }
@@ -221,6 +233,7 @@ int main(int argc, char **argv) {
     char **command = argv + 1 + optind;
     pattern_fill();
     if (is("make-file")) return make_file();
+    if (is("sha1")) return time_sha1();
     if (!target.certificate || !target.key || !target.port || run.clients < 1 || run.bytes < 0) return usage();
     if (is("upload") || is("download")) target.buffer = 1 << 18;
     channel_setup(&target);

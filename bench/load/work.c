@@ -76,6 +76,7 @@ void *use_one_connection(void *argument) {
         double since = now();
         failed = operate(c, w->run, &requests[i % VARIANTS], name);
         note(w, c, since, failed);
+        if (w->run->pause > 0) usleep((useconds_t)(w->run->pause * 1e6));
     }
     if (!failed) talk_goodbye(c);
     channel_free(c);

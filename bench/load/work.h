@@ -18,6 +18,7 @@ typedef struct {
     const char *remote;  /* upload and download: the file's name there */
     int clients;
     double seconds;
+    double pause;        /* seconds behind each operation, not counted */
     int64_t bytes;
     char sha1[41];       /* of what is uploaded */
     double started, deadline;

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
-NAMES = ("report", "rows", "peers", "workplace", "processes")
+NAMES = ("report", "goals", "rows", "peers", "workplace", "processes")
 
 
 @pytest.fixture(scope="module")
@@ -75,5 +75,36 @@ def test_the_table_has_a_line_for_each_measured_row(report: ModuleType) -> None:
     lines = report.main_table(measured, "agent", "nginx").splitlines()
     assert len(lines) == 4
     assert "**85** (80-90)" in lines[2]
-    assert lines[2].endswith("| 0.85 | ≥ 0.66 | ok |")
-    assert lines[3].endswith("|  |  |  |")
+    assert lines[2].endswith("| 0.85 | ≥ 0.66 | ok | ≥ 0.80 x nginx | ok |")
+    assert lines[3].endswith("|  |  |  | ≥ 100/s; CPU ≤ 6 ms |  |")
+
+
+def test_a_goal_beyond_the_floor_is_named_when_it_is_missed(report: ModuleType) -> None:
+    measured = {"agent": {"call-1": cells(70), "upload": cells(400)},
+                "nginx": {"call-1": cells(100), "upload": cells(800), "sha1": cells(1600)}}
+    assert report.verdict(measured, "agent", "nginx", row(report, "call-1")) == "ok"
+    assert report.goals.words(measured, "agent", "nginx", "call-1") == ("≥ 0.80 x nginx", "missed: 0.7")
+    assert report.goals.missed(measured, "agent", "nginx") == [
+        "agent misses a goal, call-1 ≥ 0.80 x nginx: 0.7",
+        "agent misses a goal, upload ≥ 0.90 x bound of nginx and SHA-1: 0.75",
+    ]
+
+
+def test_goals_compare_rows_costs_and_memory(report: ModuleType) -> None:
+    words = report.goals.words
+    measured = {"agent": {"call-50": [{"value": 1, "cpu_ms": 0.3}], "call-1": cells(300), "small": cells(100)},
+                "agent-wheels": {"rss-idle": cells(37)}, "nginx": {"call-50": [{"value": 9, "cpu_ms": 0.1}]}}
+    assert words(measured, "agent", "nginx", "call-50")[1] == "ok"
+    assert words(measured, "agent", "nginx", "small")[1] == "ok"
+    assert words(measured, "agent-wheels", "nginx", "rss-idle")[1] == "ok"
+    assert words({"agent": measured["agent-wheels"]}, "agent", "nginx", "rss-idle")[1].startswith("missed")
+
+
+def test_every_goal_belongs_to_a_row(report: ModuleType) -> None:
+    assert set(report.goals.GOALS) <= {row.key for row in report.ROWS}
+
+
+def test_what_was_not_measured_misses_no_goal(report: ModuleType) -> None:
+    measured = {"agent": {"start": [{"error": "no answer"}]}, "nginx": {"start": cells(1)}}
+    assert report.goals.missed(measured, "agent", "nginx") == []
+    assert report.goals.words(measured, "agent", "nginx", "start")[1] == ""
