@@ -231,15 +231,7 @@ page:
   description: Status, HTTP version, title, server and C(Via) of the page for browsers, and whether it is a Tentacle's.
   type: dict
   returned: always
-client_tls_versions:
-  description: Whether TLS 1.2 and TLS 1.3 are spoken, each V(true), V(false) or V(null), with O(tls_versions=true).
-  type: dict
-  returned: always
-client_certificate_requested:
-  description: Whether the other side asked for a certificate of the caller, as every Tentacle does.
-  type: bool
-  returned: always
-thumbprint:
+client_thumbprint:
   description: SHA-1 thumbprint of O(client_cert), which the agent must trust.
   type: str
   returned: always
