@@ -8,13 +8,15 @@ Their documentation is the fragment `listening.tentacle.connection`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._client.client import Client
 from ._client.endpoint import DEFAULT_PORT, Endpoint, Timeouts, endpoint
 from ._client.errors import ClientError, ServiceCallError
 from ._client.proxy import DEFAULT_PORT as PROXY_PORT
 from ._client.proxy import Proxy, proxy
+
+if TYPE_CHECKING:
+    from ._client.client import Client
 
 DETAIL_LINES = 30  # how much of an agent's own account of an error is passed on
 
@@ -78,6 +80,8 @@ def proxy_of(parameters: dict[str, Any]) -> Proxy | None:
 
 def client_of(parameters: dict[str, Any]) -> Client:
     """A client that has not connected yet; ClientError (invalid_input) where an option cannot be used."""
+    from ._client.client import Client  # only here: a check of a connection needs none of it
+
     return Client(
         endpoint_of(parameters),
         certificate=parameters["client_cert"],

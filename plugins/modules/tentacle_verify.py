@@ -331,7 +331,6 @@ from ansible_collections.listening.tentacle.plugins.module_utils._verification i
     unchecked,
     words,
 )
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.comparison import compare
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import throwaway
 
 
@@ -368,6 +367,8 @@ def main() -> None:
             if module.params["endpoints"] is not None:
                 check_endpoints(module, fatal, impostor)
             if module.params["compare"] is not None:
+                from ansible_collections.listening.tentacle.plugins.module_utils._verify.comparison import compare
+
                 result, attempts = compare(module.params["compare"]), 0
             else:
                 result, attempts = check(module.params, impostor)

@@ -24,9 +24,8 @@ from .._halibut.contracts import (
 from . import scripts
 from .channel import Progress, Sink
 from .errors import ClientError, NoMatchingMethod
-from .session import Session
+from .session import CAPABILITIES, Session
 
-CAPABILITIES = "ICapabilitiesServiceV2"
 SCRIPTS = "IScriptServiceV2"
 SCRIPTS_V1 = "IScriptService"
 FILES = "IFileTransferService"

@@ -26,6 +26,7 @@ from .errors import ClientError, ServiceCallError, service_call_error
 from .identity import Identity, load
 from .proxy import Proxy
 
+CAPABILITIES = "ICapabilitiesServiceV2"  # the one service that asks for nothing and changes nothing
 REPEAT_SECONDS = 60  # how long a call that may be repeated is tried again, as Tentacle's client does
 _FINAL = frozenset(
     {

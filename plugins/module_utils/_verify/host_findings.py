@@ -9,9 +9,13 @@ facts leave one reason only, and what is wrong without being in the way becomes 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._client.errors import ClientError
-from .host_facts import HostFacts, gather, is_known
 from .result import FAILED, Result, Stopwatch
+
+if TYPE_CHECKING:
+    from .host_facts import HostFacts
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 CHOICES = (AUTO, ALWAYS, NEVER)
@@ -36,12 +40,16 @@ def look(result: Result, mode: str, instance: str | None = None) -> None:
 
     With `auto` that is the case where the agent's address is one of this host's and an instance has the port.
     """
-    port = result.endpoint.port
     if mode == NEVER:
         result.skip("target", "Not asked for.")
-    elif mode == AUTO and result.facts.position not in _ON_HOST:
+        return
+    if mode == AUTO and result.facts.position not in _ON_HOST:
         result.skip("target", "The check was not made on the agent's own host.")
-    elif mode == AUTO and instance is None and not is_known(port):
+        return
+    from .host_facts import gather, is_known  # only here: most checks are made from elsewhere, and need none of it
+
+    port = result.endpoint.port
+    if mode == AUTO and instance is None and not is_known(port):
         result.skip("target", "No instance on this host has this port.")
     else:
         with Stopwatch(result, "target") as step:

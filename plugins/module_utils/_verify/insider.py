@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from .._client.channel import Channel
-from .._client.client import CAPABILITIES
 from .._client.endpoint import Timeouts
 from .._client.errors import ClientError, NoMatchingMethod, service_call_error
 from .._client.identity import Identity
-from .._client.session import Session
+from .._client.session import CAPABILITIES, Session
 from .result import Result, Stopwatch
 
 _OLD_SERVICES = ["IScriptService", "IFileTransferService"]  # what agents older than the call offer

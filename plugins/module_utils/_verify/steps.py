@@ -23,7 +23,7 @@ from .._client.errors import ClientError
 from .._client.identity import Identity, context
 from .._client.proxy import Proxy
 from .._halibut import thumbprint
-from . import between, certificate, insider, proof, versions
+from . import between, certificate, insider, versions
 from .addresses import Attempt, connect_all, find_broken
 from .outsider import Outsider
 from .result import FAILED, OK, Result, Stopwatch
@@ -139,6 +139,8 @@ class _Check:
             result.skip("impostor", "Not asked for.")
         between.explain(result, options.proxy is not None)
         if options.proof:
+            from . import proof  # only here: it needs a whole client
+
             proof.deliver(result, way, options.identity)
         else:
             result.skip("proof", "Not asked for.")
