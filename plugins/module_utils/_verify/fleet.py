@@ -10,7 +10,6 @@ taken last, so that a resolver that does not answer holds up only those that nee
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import threading
 import time
@@ -108,11 +107,11 @@ def check_all(
         while waiting or under_way:
             for _dummy in range(min(pace.more(len(under_way)), len(waiting))):
                 number = waiting.popleft()
-                future = pool.submit(verify, wanted[number].endpoint, options)
-                under_way[future] = number
-                future.add_done_callback(finished.put)
-            with contextlib.suppress(Empty):
-                future = finished.get(timeout=TICK_SECONDS)
+                begun = pool.submit(verify, wanted[number].endpoint, options)
+                under_way[begun] = number
+                begun.add_done_callback(finished.put)
+            future = _next(finished)
+            if future is not None:
                 number = under_way.pop(future)
                 outcomes[number] = Outcome(wanted[number], future.result())
                 causes[outcomes[number].result.cause] += 1
@@ -123,6 +122,14 @@ def check_all(
         pool.shutdown(cancel_futures=True)
         threading.stack_size(before)
     return [outcomes[number] for number in range(len(wanted))]
+
+
+def _next(finished: SimpleQueue[Future[Result]]) -> Future[Result] | None:
+    """The next check that ended; None where none did for a while."""
+    try:
+        return finished.get(timeout=TICK_SECONDS)
+    except Empty:
+        return None
 
 
 class Pace:
