@@ -206,6 +206,7 @@
     by("bar").setAttribute("aria-label", parts.map(([word, count]) => `${word} ${number.format(count)}`).join(", "));
     by("bar").append(...parts.map(([word, count]) =>
       make("span", { class: word === "ok" ? "ok" : null, style: { flexGrow: count }, title: `${word}: ${count}` })));
+    by("causes").style.setProperty("--digits", Math.max(...parts.map(([, count]) => number.format(count).length), 2));
     by("causes").append(...parts.map(([word, count]) => make("li", { class: word === "ok" ? "ok" : null },
       filter("cause", word, {}, make("span", { class: "number" }, number.format(count)), make("code", {}, word),
         make("span", { class: "what" }, data.causes[word].summary),
