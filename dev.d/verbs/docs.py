@@ -6,6 +6,7 @@ troubleshooting guide from the code's list.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 import environments
@@ -59,6 +60,10 @@ def _site(log: steps.Run) -> None:
     log.call(command, environment=variables)
     configuration = site / "conf.py"
     configuration.write_text(configuration.read_text() + "\nintersphinx_mapping = {}\n")
+    # antsibull-docs takes the guides' text and leaves their pictures.
+    build = site / "build.sh"
+    pictures = f"cp -R {shlex.quote(str(copy / 'docs' / 'docsite' / 'rst' / 'images'))} rst/docsite/\nsphinx-build "
+    build.write_text(build.read_text().replace("sphinx-build ", pictures, 1))
     log.call(["bash", "build.sh"], environment=variables, folder=site)
     log.say(f"open {site / 'build' / 'html' / 'index.html'}")
 
