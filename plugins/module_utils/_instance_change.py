@@ -32,6 +32,7 @@ SETTINGS = (
     "reported_version",
     "idle_seconds",
     "drain_seconds",
+    "adopt_scripts",
     "log_level",
 )
 CONFIGURATION_MODE = 0o640

@@ -92,6 +92,14 @@ options:
     description:
       - How many seconds running scripts may go on after the agent was asked to stop.
     type: int
+  adopt_scripts:
+    description:
+      - Whether scripts that still run when the agent ends are handed over to its next process, with their output, their
+        exit code and their place in the isolation mutex. systemd keeps what that takes while it restarts the service;
+        stopping the service gives it up.
+      - Without it, and as with the original, such scripts go on, but the server is told that their result is unknown.
+      - Needs Linux 5.3. A second bash around each script passes its exit code on.
+    type: bool
   log_level:
     description:
       - How much the agent writes to its log.
@@ -324,6 +332,7 @@ def main() -> None:
         reported_version={"type": "str"},
         idle_seconds={"type": "int"},
         drain_seconds={"type": "int"},
+        adopt_scripts={"type": "bool"},
         log_level={"type": "str", "choices": list(LOG_LEVELS)},
         service_user={"type": "str"},
         service_group={"type": "str"},

@@ -34,6 +34,7 @@ from module_utils._instance.errors import InstanceError
 
 from . import environment, log, page, supervision, tls
 from .audit import Audit
+from .descriptor_store import DescriptorStore
 from .dispatch import Dispatcher
 from .listener import Listener
 from .masking import password_variants
@@ -159,7 +160,9 @@ class Runtime:
         program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         password = proxy.read_password(proxy.password_path(wanted.certificate_path))
         variables = environment.build(wanted, sys.executable, program, context.signature_algorithm(), password)
-        return build_script_services(wanted.home_directory, variables, password_variants(password) if password else ())
+        masked = password_variants(password) if password else ()
+        descriptors = DescriptorStore(os.environ) if wanted.adopt_scripts else None
+        return build_script_services(wanted.home_directory, variables, masked, descriptors)
 
     def _apply(self, configuration: Configuration) -> None:
         """Take over what may change while we run."""

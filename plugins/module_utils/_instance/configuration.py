@@ -41,6 +41,7 @@ _FIXED_AT_START = (
     "listen_address",
     "no_listen",
     "reported_version",
+    "adopt_scripts",
     "proxy",
 )
 _ALWAYS_WRITTEN = (
@@ -63,7 +64,8 @@ class Configuration:
     ``listen_address`` None means every address of the host, IPv6 and IPv4. ``port`` 0 asks the system for a free one.
     ``certificate_path`` is a PEM file holding key and certificate. ``minimum_tls_version`` is the oldest version of TLS
     that a caller may speak. ``idle_seconds`` closes a silent connection, ``drain_seconds`` is how long running scripts
-    may go on after a stop was asked for. ``proxy`` is what scripts are told. ``unknown`` holds what a newer version
+    may go on after a stop was asked for. ``adopt_scripts`` has scripts that still run then handed over to the agent's
+    next process, by the service manager. ``proxy`` is what scripts are told. ``unknown`` holds what a newer version
     wrote.
     """
 
@@ -80,6 +82,7 @@ class Configuration:
     reported_version: str = ORIGINAL_VERSION
     idle_seconds: int = 60
     drain_seconds: int = 30
+    adopt_scripts: bool = False
     log_level: str = "info"
     proxy: Proxy = NO_CHOICE
     unknown: Mapping[str, Any] = MappingProxyType({})
@@ -315,6 +318,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "reported_version": _text,
     "idle_seconds": _seconds,
     "drain_seconds": _drain,
+    "adopt_scripts": _boolean,
     "log_level": _level,
     "proxy": proxies.from_document,
 }

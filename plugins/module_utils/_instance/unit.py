@@ -40,7 +40,8 @@ a package could not be installed under ProtectSystem, for instance.
 
 ``Type=notify`` makes whoever starts the unit wait until the agent listens. ``WatchdogSec`` has an agent restarted that
 runs but does not serve its port: it sends a sign of life only after it has connected to itself. Two minutes are long
-enough for the busiest host. ``KillMode=process`` lets deployments that run survive a restart of the agent.
+enough for the busiest host. ``KillMode=process`` lets deployments that run survive a restart of the agent, and
+``FileDescriptorStoreMax`` lets it hand them over to its next process, four descriptors each, where it is told to.
 ``TimeoutStopSec`` is the time that running scripts have, and some more. ``OOMPolicy=continue`` keeps the agent when a
 script was too greedy. ``LimitNOFILE`` allows for thousands of connections. ``Restart=always`` is what the original has
 (docs/protocol/tentacle-services.md §5.8).
@@ -54,6 +55,7 @@ from collections.abc import Sequence
 from .errors import ConfigurationError
 
 OPEN_FILES = 65536
+KEPT_DESCRIPTORS = 1024
 STOP_MARGIN_SECONDS = 30
 WATCHDOG_SECONDS = 120
 _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+")
@@ -143,6 +145,7 @@ def _service_lines(configuration_path: str, executable: str | Sequence[str], dra
         "RestartSec=2",
         f"WatchdogSec={WATCHDOG_SECONDS}",
         "KillMode=process",
+        f"FileDescriptorStoreMax={KEPT_DESCRIPTORS}",
         f"TimeoutStopSec={drain_seconds + STOP_MARGIN_SECONDS}",
     ]
 

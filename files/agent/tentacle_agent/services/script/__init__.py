@@ -10,15 +10,18 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 
+from ...descriptor_store import DescriptorStore
 from ...environment import for_scripts, inherited
 from ...isolation import IsolationMutex
 from ...masking import Masker
 from ...workspace import WorkspaceStore
+from .keeper import Keeper
 from .running_script import RunningScript, ScriptHost, account_name
 from .script_table import ScriptTable
 from .service_v1 import ScriptServiceV1
 from .service_v2 import ScriptServiceV2
 
+_HAND_OVER_SECONDS = 5.0
 _LOG = logging.getLogger("tentacle_agent.script")
 
 
@@ -39,28 +42,38 @@ class ScriptServices:
         return self.v1.table.running() + self.v2.table.running()
 
     def stop(self, drain_seconds: float) -> int:
-        """Wait for running scripts, at most so long; return how many still run.
+        """Wait for running scripts, at most so long; return how many are left to themselves.
 
-        Those are left alone: they outlive the agent, and their tickets read -46 afterwards
-        (docs/protocol/tentacle-services.md §2.12). See to it first that no new ones are started.
+        Those outlive the agent, and their tickets read -46 afterwards (docs/protocol/tentacle-services.md §2.12); those
+        that are handed over to the agent's next process do not count. See to it first that no new ones are started.
         """
         limit = time.monotonic() + max(drain_seconds, 0.0)
         for script in self.running():
             script.wait(limit - time.monotonic())
-        left = self.running()
+        limit = time.monotonic() + _HAND_OVER_SECONDS
+        left = [script for script in self.running() if not script.hand_over(limit - time.monotonic())]
         if left:
             names = ", ".join(script.workspace.ticket for script in left[:10])
             _LOG.warning("%d script(s) still run and are left to themselves: %s", len(left), names)
         return len(left)
 
 
-def build_script_services(home: str, environment: Mapping[str, str], masked: Iterable[str] = ()) -> ScriptServices:
+def build_script_services(
+    home: str, environment: Mapping[str, str], masked: Iterable[str] = (), descriptors: DescriptorStore | None = None
+) -> ScriptServices:
     """The script services of an agent with this home directory.
 
     ``environment`` holds the variables of `environment.build`, which scripts find on top of the agent's own;
-    ``masked`` the values that must not appear in logs. Removes what an earlier agent had not finished receiving.
+    ``masked`` the values that must not appear in logs. With ``descriptors``, scripts are handed over to the next
+    process of the agent, and those of the one before adopted. Removes what that one had not finished receiving.
     """
     store = WorkspaceStore(home)
     store.remove_incoming()
-    host = ScriptHost(IsolationMutex(), for_scripts(inherited(), environment), account_name())
-    return ScriptServices(store, host, Masker(masked))
+    keeper = Keeper(descriptors) if descriptors is not None and descriptors.available else None
+    host = ScriptHost(IsolationMutex(), for_scripts(inherited(), environment), account_name(), keeper)
+    services = ScriptServices(store, host, Masker(masked))
+    if keeper is not None:
+        adopted = services.v2.adopt(keeper)
+        if adopted:
+            _LOG.info("%d script(s) of the agent's previous process go on", adopted)
+    return services

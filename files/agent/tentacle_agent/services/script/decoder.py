@@ -21,7 +21,8 @@ class LineDecoder:
     """Turns one stream's bytes into whole lines; holds at most one unfinished line of ``limit`` characters."""
 
     def __init__(self, limit: int = MAX_LINE) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decode = self._decoder.decode
         self._limit = limit
         self._pieces: list[str] = []
         self._held = 0
@@ -37,6 +38,10 @@ class LineDecoder:
         if self._pieces:
             lines.append(self._take())
         return lines
+
+    def rest(self) -> bytes:
+        """The bytes that are held: a decoder that is fed them first goes on like this one."""
+        return "".join(self._pieces).encode() + self._decoder.getstate()[0]
 
     def _split(self, text: str) -> list[str]:
         if self._after_return and text:

@@ -17,19 +17,14 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from module_utils._halibut.contracts import SOURCE_STDERR, SOURCE_STDOUT
 
 from .cancellation import Cancellation
+from .child import Child
 from .decoder import LineDecoder
-from .process_tree import kill_tree
 
-if TYPE_CHECKING:
-    import subprocess
-
-SHELL = "/bin/bash"
 CANCELLED = -1
 READ_SIZE = 64 * 1024  # what a pipe holds on Linux
 _LEFTOVER_READS = 16  # A survivor may write for ever; a pipe holds at most 1 MiB from before the cancellation.
@@ -38,67 +33,65 @@ _EXIT_POLL = 50  # milliseconds between two looks at a process on kernels that c
 Receive = Callable[[int, list[str]], None]
 
 
-class LaunchError(Exception):
-    """Bash could not be started; the text says why."""
+class HandedOver(Exception):
+    """The script goes on for another process of the agent; ``rests`` holds the beginning of a line by its source."""
+
+    def __init__(self, rests: Mapping[int, bytes]) -> None:
+        super().__init__("the script was handed over")
+        self.rests = rests
 
 
 class ScriptProcess:
-    """A running bash. Use: ``start``, then ``run`` in the same thread until it returns the exit code."""
+    """A bash and what it writes. Use: ``run`` in one thread until it returns the exit code.
 
-    def __init__(self, process: subprocess.Popen[bytes], wake: tuple[int, int],
-                 receive: Receive, cancellation: Cancellation) -> None:
-        self._process = process
+    ``rests`` are what `HandedOver` brought from the process that has listened before.
+    """
+
+    def __init__(self, child: Child, receive: Receive, cancellation: Cancellation,
+                 rests: Mapping[int, bytes] | None = None) -> None:
+        self._child = child
         self._receive = receive
         self._cancellation = cancellation
-        self._wake_read, self._wake_write = wake
+        self._wake_read, self._wake_write = os.pipe()
+        self._handing_over = False
         self._poller = select.poll()
         self._streams: dict[int, tuple[int, LineDecoder]] = {}
-        for source, pipe in ((SOURCE_STDOUT, process.stdout), (SOURCE_STDERR, process.stderr)):
-            if pipe is not None:
-                self._streams[pipe.fileno()] = (source, LineDecoder())
-                self._poller.register(pipe, select.POLLIN)
+        for source, descriptor in ((SOURCE_STDOUT, child.stdout), (SOURCE_STDERR, child.stderr)):
+            decoder = LineDecoder()
+            decoder.feed((rests or {}).get(source, b""))
+            self._streams[descriptor] = (source, decoder)
+            self._poller.register(descriptor, select.POLLIN)
         self._poller.register(self._wake_read, select.POLLIN)
-
-    @classmethod
-    def start(cls, words: Sequence[str], directory: str, environment: Mapping[str, str],
-              receive: Receive, cancellation: Cancellation) -> ScriptProcess:
-        """Start bash with these words in that directory; its lines go to ``receive(source, lines)``.
-
-        Raises LaunchError. After calling this, call ``run``.
-        """
-        import subprocess  # with what it brings, a fortieth of an agent's start
-
-        wake: tuple[int, ...] = ()
-        try:
-            wake = read, write = os.pipe()
-            process = subprocess.Popen(
-                [SHELL, *words], bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=directory,
-                env=environment, restore_signals=True, close_fds=True,
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            for descriptor in wake:
-                os.close(descriptor)
-            raise LaunchError(str(error)) from error
-        return cls(process, (read, write), receive, cancellation)
 
     def run(self) -> int:
         """Listen until the script is over; return its exit code, 128 and the signal's number if one killed it, or -1.
 
-        Whatever ``receive`` raises passes through, after the tree was killed; that is not expected.
+        Raises HandedOver after `hand_over`. Whatever ``receive`` raises passes through, after the tree was killed; that
+        is not expected.
         """
         self._cancellation.watch(self._wake)
         try:
             if self._listen() and self._exited():
-                code = self._process.wait()
-                return code if code >= 0 else 128 - code
+                return self._child.wait()
+            if self._handing_over and not self._cancellation.requested:
+                rests = {source: decoder.rest() for source, decoder in self._streams.values()}
+                raise HandedOver(rests)
             self._end()
             return CANCELLED
+        except HandedOver:
+            raise
         except BaseException:
-            self._kill()
+            self._child.kill()
             raise
         finally:
             self._cancellation.watch(None)
             self._close()
+
+    def hand_over(self) -> None:
+        """Stop listening and leave the script as it is."""
+        self._handing_over = True
+        with contextlib.suppress(OSError):  # it has just ended
+            self._wake()
 
     def _wake(self) -> None:
         os.write(self._wake_write, b"!")
@@ -126,34 +119,24 @@ class ScriptProcess:
 
     def _exited(self) -> bool:
         """Wait until bash has exited (True) or the script is cancelled (False)."""
-        watched = self._watch_exit()
+        watched = self._child.watch()
+        if watched is not None:
+            self._poller.register(watched, select.POLLIN)
         timeout = None if watched is not None else _EXIT_POLL
         try:
-            while self._process.poll() is None:
+            while self._child.poll() is None:
                 for descriptor, _unused in self._poller.poll(timeout):
                     if descriptor == self._wake_read:
-                        return self._process.poll() is not None
+                        return self._child.poll() is not None
             return True
         finally:
             if watched is not None:
                 self._poller.unregister(watched)
                 os.close(watched)
 
-    def _watch_exit(self) -> int | None:
-        """A descriptor that becomes readable when bash exits, where Python and kernel have such."""
-        opener: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
-        if opener is None or self._process.returncode is not None:
-            return None
-        try:
-            descriptor = opener(self._process.pid)
-        except OSError:
-            return None
-        self._poller.register(descriptor, select.POLLIN)
-        return descriptor
-
     def _end(self) -> None:
         """Kill what is left of the script, and read what had been written by then."""
-        self._kill()
+        self._child.kill()
         for descriptor in list(self._streams):
             os.set_blocking(descriptor, False)
             with contextlib.suppress(BlockingIOError):
@@ -167,14 +150,7 @@ class ScriptProcess:
                 if lines:
                     self._receive(source, lines)
 
-    def _kill(self) -> None:
-        if self._process.poll() is None:
-            kill_tree(self._process.pid)
-            self._process.wait()
-
     def _close(self) -> None:
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        self._child.close()
         os.close(self._wake_read)
         os.close(self._wake_write)

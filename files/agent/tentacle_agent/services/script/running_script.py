@@ -29,8 +29,10 @@ from ...workspace import Workspace
 from . import isolation_texts
 from .arguments import command_line
 from .cancellation import Cancellation
+from .child import SHELL, AdoptedChild, Child, LaunchError
+from .keeper import Keeper
 from .output_log import OutputLog
-from .process import SHELL, LaunchError, ScriptProcess
+from .process import HandedOver, ScriptProcess
 from .script_state import ScriptState, StateFile
 
 _LOG = logging.getLogger("tentacle_agent.script")
@@ -69,11 +71,15 @@ class LaunchSettings:
 
 @value(frozen=True)
 class ScriptHost:
-    """What all scripts of an agent share. Intervals in seconds: first word about waiting, and the next ones."""
+    """What all scripts of an agent share. Intervals in seconds: first word about waiting, and the next ones.
+
+    With a ``keeper``, scripts with a state file can be adopted by the next process of the agent.
+    """
 
     mutex: IsolationMutex
     environment: Mapping[str, str]
     account: str
+    keeper: Keeper | None = None
     first_notice: float = 0.1
     next_notice: float = 600.0
 
@@ -92,6 +98,10 @@ class RunningScript:
         self._log_problem: OSError | None = None
         self._record_lock = threading.Lock()
         self._cancellation = Cancellation()
+        self._claim: Claim | None = None
+        self._process: ScriptProcess | None = None
+        self._kept = False
+        self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         self._state, self._exit_code = PENDING, 0
 
@@ -100,11 +110,25 @@ class RunningScript:
 
         The log is opened before that, so that it is certainly the one of this workspace.
         """
+        self._begin(self._await_and_execute)
+
+    def adopt(self, child: AdoptedChild, rests: Mapping[int, bytes]) -> None:
+        """Go on with a script of an earlier process; the mutex is its at once, as it was before."""
+        settings = self._settings
+        self._claim = self._host.mutex.claim(settings.mutex_name, settings.exclusive, settings.task)
+        self._state, self._kept = RUNNING, True
+        receiver = _Receiver(self.log)
+        self._process = process = ScriptProcess(child, receiver, self._cancellation, rests)
+        self._begin(lambda: self._listen(process, receiver))
+
+    def _begin(self, way: Callable[[], int]) -> None:
         try:
             self.log.open()
         except OSError as error:
             self._log_problem = error
-        threading.Thread(target=self._run, name=f"script {self.workspace.ticket}", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(way,), name=f"script {self.workspace.ticket}",
+                                        daemon=True)
+        self._thread.start()
 
     @property
     def status(self) -> tuple[int, int]:
@@ -129,38 +153,48 @@ class RunningScript:
         """
         with self._record_lock:
             self._recorded, self._disowned = None, True
+            self._give_up_keeping()
         state = self.status[0]
         if state == PENDING:
             self.cancel()
         elif state == COMPLETE:
             self.log.forget()
 
-    def _run(self) -> None:
-        exit_code, claim = EXIT_FATAL, None
+    def hand_over(self, seconds: float) -> bool:
+        """Leave a script that runs to the next process of the agent; whether that could be done within the time."""
+        with self._record_lock:
+            process, kept = self._process, self._kept
+        if process is None or not kept or self._thread is None:
+            return False
+        process.hand_over()
+        self._thread.join(max(seconds, 0.0))
+        return not self._thread.is_alive() and self.status[0] != COMPLETE
+
+    def _run(self, way: Callable[[], int]) -> None:
+        exit_code = EXIT_FATAL
         try:
             if self._log_problem is not None:
                 raise self._log_problem
-            claim = self._claim()
-            exit_code = self._enter(claim)
+            exit_code = way()
+        except HandedOver as handed:
+            rests = handed.rests
+            self._sync_log()
+            self._record(lambda state: state.handed_over(rests))
+            return
         except OSError as error:
             _LOG.error("The log of script %s cannot be written: %s", self.workspace.ticket, error)
         except Exception:
             _LOG.exception("Script %s failed inside the agent.", self.workspace.ticket)
-        finally:
-            if claim is not None:
-                claim.release()
-            self._complete(exit_code)
+        if self._claim is not None:
+            self._claim.release()
+        self._complete(exit_code)
 
-    def _claim(self) -> Claim:
+    def _await_and_execute(self) -> int:
         settings = self._settings
-        claim = self._host.mutex.claim(settings.mutex_name, settings.exclusive, settings.task)
-        try:
-            name = DEFAULT_NAME if settings.mutex_name is None else settings.mutex_name
-            self.log.append(SOURCE_STDOUT, isolation_texts.asking(name, claim))
-        except BaseException:
-            claim.release()
-            raise
-        return claim
+        self._claim = claim = self._host.mutex.claim(settings.mutex_name, settings.exclusive, settings.task)
+        name = DEFAULT_NAME if settings.mutex_name is None else settings.mutex_name
+        self.log.append(SOURCE_STDOUT, isolation_texts.asking(name, claim))
+        return self._enter(claim)
 
     def _enter(self, claim: Claim) -> int:
         """Wait for the mutex, then execute; the exit code."""
@@ -206,16 +240,38 @@ class RunningScript:
             with self._record_lock:
                 if self._disowned:
                     return EXIT_CANCELED
-                process = ScriptProcess.start(words, directory, self._host.environment, receiver, self._cancellation)
+                process = self._launch(words, receiver)
         except LaunchError as error:
             details = "".join(traceback.format_exception_only(type(error.__cause__), error.__cause__)).strip()
             self.log.append(SOURCE_STDERR, [f"An exception was thrown when invoking {SHELL}: {error}", details])
             return EXIT_LAUNCH_FAILED
+        return self._listen(process, receiver)
+
+    def _launch(self, words: Sequence[str], receiver: _Receiver) -> ScriptProcess:
+        """Start bash, and have it kept where that is wanted. Raises LaunchError."""
+        keeper = self._keeper
+        child = Child.start(words, self.workspace.path, self._host.environment, telling=keeper is not None)
+        try:
+            self._process = ScriptProcess(child, receiver, self._cancellation)
+            self._kept = keeper is not None and keeper.keep(self.workspace.ticket, child)
+        except OSError as error:
+            child.kill()
+            child.close()
+            raise LaunchError(str(error)) from error
+        return self._process
+
+    def _listen(self, process: ScriptProcess, receiver: _Receiver) -> int:
         exit_code = process.run()
         if receiver.failure is not None:
             raise receiver.failure
-        self.log.append(SOURCE_DEBUG, [f"Process {SHELL} in {directory} exited with code {exit_code}"])
+        line = f"Process {SHELL} in {self.workspace.path} exited with code {exit_code}"
+        self.log.append(SOURCE_DEBUG, [line])
         return exit_code
+
+    @property
+    def _keeper(self) -> Keeper | None:
+        """Who has this script kept; nobody where it leaves no record that another process could read."""
+        return self._host.keeper if self._recorded is not None else None
 
     def _say(self, *lines: str) -> None:
         self.log.append(SOURCE_STDOUT, lines)
@@ -223,7 +279,8 @@ class RunningScript:
     def _record_running(self) -> bool:
         """Have it on the disk that the script runs; False if it must not be started, because that cannot be had."""
         recorded = self._recorded
-        if recorded is None or self._record(ScriptState.running):
+        adoptable = self._keeper is not None
+        if recorded is None or self._record(lambda state: state.running(adoptable)):
             return True
         try:
             recorded[0].spoil()
@@ -238,11 +295,19 @@ class RunningScript:
             if self._recorded is not None:
                 self._sync_log()
                 self._record(lambda state: state.complete(exit_code))
+            with self._record_lock:
+                self._give_up_keeping()
             self.log.close()
         finally:
             self._set_state(COMPLETE, exit_code)
         if self._disowned:
             self.log.forget()
+
+    def _give_up_keeping(self) -> None:
+        """Nobody is to adopt the script any more; the caller holds the lock of the record."""
+        if self._kept and self._host.keeper is not None:
+            self._kept = False
+            self._host.keeper.drop(self.workspace.ticket)
 
     def _sync_log(self) -> None:
         try:

@@ -13,6 +13,7 @@ the file names the boot in which it was written; a script that was waiting befor
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -44,9 +45,20 @@ class ScriptState:
         """A script that is ready to start, with all that starting takes."""
         return cls(created=_now(), launch={**launch, "Boot": _boot()})
 
-    def running(self) -> ScriptState:
-        """The script is about to be started."""
-        return replace(self, started=_now(), state=RUNNING, launch=None)
+    def running(self, adoptable: bool = False) -> ScriptState:
+        """The script is about to be started; what it was started with is kept only for one that can be adopted."""
+        return replace(self, started=_now(), state=RUNNING, launch=self.launch if adoptable else None)
+
+    def handed_over(self, rests: Mapping[int, bytes]) -> ScriptState:
+        """The script goes on without us; ``rests`` are the beginnings of lines that were read, by their source."""
+        kept = {str(source): base64.b64encode(rest).decode("ascii") for source, rest in rests.items()}
+        return replace(self, launch={**(self.launch or {}), "Rests": kept})
+
+    @property
+    def rests(self) -> dict[int, bytes]:
+        """What `handed_over` kept. Raises ValueError or AttributeError where the file was changed."""
+        kept = (self.launch or {}).get("Rests", {})
+        return {int(source): base64.b64decode(rest) for source, rest in kept.items()}
 
     def complete(self, exit_code: int, ran_to_completion: bool = True) -> ScriptState:
         """The script has ended, or will never be heard of again."""

@@ -11,9 +11,12 @@ starting: a start keeps a lock of its ticket while it waits for the script, and 
 
 from __future__ import annotations
 
+import logging
+
 from module_utils._halibut.contracts import (
     COMPLETE,
     PENDING,
+    RUNNING,
     CancelScriptCommandV2,
     CompleteScriptCommandV2,
     ScriptStatusRequestV2,
@@ -25,11 +28,16 @@ from module_utils._instance.errors import InstanceError
 from ...dispatch import Context, Method, ServiceError
 from ...masking import Masker
 from ...workspace import Workspace, WorkspaceStore
+from .child import AdoptedChild
+from .keeper import Keeper
+from .output_log import OutputLog
 from .preparation import discard_unused, fill, settings_of, told_to_the_peer, wait_of
 from .running_script import EXIT_UNKNOWN_RESULT, EXIT_UNKNOWN_SCRIPT, LaunchSettings, RunningScript, ScriptHost
 from .script_service import ScriptService
 from .script_state import ScriptState, StateFile
 from .script_table import Entry
+
+_LOG = logging.getLogger("tentacle_agent.script")
 
 _RESULT = "Octopus.Tentacle.Contracts.ScriptServiceV2.ScriptStatusResponseV2"
 
@@ -113,6 +121,33 @@ class ScriptServiceV2(ScriptService):
         elif state.launch is not None:
             settings = LaunchSettings.from_document(state.launch)
         return self._new_script(workspace, settings, (file, state))
+
+    def adopt(self, keeper: Keeper) -> int:
+        """Go on with the scripts of the process before this one; how many. Call this before anything else."""
+        adopted = 0
+        for workspace in self._store.existing():
+            descriptors = keeper.take(workspace.ticket)
+            if not descriptors:
+                continue
+            child = AdoptedChild(descriptors)
+            file = StateFile(workspace.state_path)
+            state = file.load()
+            try:
+                if state is None or state.state != RUNNING or state.launch is None:
+                    raise ValueError("its state file does not say that it runs")
+                settings, rests = LaunchSettings.from_document(state.launch), state.rests
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                _LOG.warning("Script %s is not adopted: %s", workspace.ticket, error)
+                child.close()
+                keeper.drop(workspace.ticket)
+                continue
+            log = OutputLog(workspace.log_path, self._masker)
+            script = RunningScript(self._host, workspace, log, settings, (file, state))
+            self.table.entry(workspace.ticket).script = script
+            script.adopt(child, rests)
+            adopted += 1
+        keeper.drop_rest()
+        return adopted
 
     def _result_without_script(self, workspace: Workspace) -> int | None:
         """The stored result; a script of which nobody will hear any more is recorded as such."""

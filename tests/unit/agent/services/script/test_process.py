@@ -13,13 +13,15 @@ import pytest
 
 from tentacle_agent.services.script import process
 from tentacle_agent.services.script.cancellation import Cancellation
-from tentacle_agent.services.script.process import LaunchError, ScriptProcess
+from tentacle_agent.services.script.child import Child, LaunchError
+from tentacle_agent.services.script.process import ScriptProcess
 
 
 class Run:
-    """One script in a thread."""
+    """One script in a thread; as `telling` says, with a second bash around it."""
 
-    def __init__(self, directory: pathlib.Path, body: str, *words: str) -> None:
+    def __init__(self, directory: pathlib.Path, body: str, *words: str, telling: bool = False) -> None:
+        self.telling = telling
         (directory / "script.sh").write_text(body)
         self.lines: list[tuple[int, str]] = []
         self.times: list[float] = []
@@ -31,8 +33,8 @@ class Run:
         self.thread.start()
 
     def _run(self) -> None:
-        directory, environment = str(self.directory), dict(os.environ)
-        self.code = ScriptProcess.start(self.words, directory, environment, self._receive, self.cancellation).run()
+        child = Child.start(self.words, str(self.directory), dict(os.environ), telling=self.telling)
+        self.code = ScriptProcess(child, self._receive, self.cancellation).run()
 
     def _receive(self, source: int, lines: list[str]) -> None:
         self.times += [time.monotonic()] * len(lines)
@@ -200,17 +202,18 @@ def test_cancelled_before_it_was_started(tmp_path: pathlib.Path) -> None:
     cancellation = Cancellation()
     cancellation.request()
     (tmp_path / "s.sh").write_text("sleep 60")
-    started = ScriptProcess.start(["s.sh"], str(tmp_path), {}, lambda source, lines: None, cancellation)
-    assert started.run() == -1
+    child = Child.start(["s.sh"], str(tmp_path), {}, telling=False)
+    assert ScriptProcess(child, lambda source, lines: None, cancellation).run() == -1
 
 
 @pytest.mark.parametrize(
     ("directory", "words"), [("/no/such/directory", ["x"]), ("/", ["nul\0"])]
 )
-def test_what_cannot_be_launched(directory: str, words: list[str]) -> None:
+@pytest.mark.parametrize("telling", [False, True])
+def test_what_cannot_be_launched(directory: str, words: list[str], telling: bool) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(LaunchError):
-        ScriptProcess.start(words, directory, {}, lambda source, lines: None, Cancellation())
+        Child.start(words, directory, {}, telling)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -233,7 +236,30 @@ def test_a_flood_passes_through_in_little_memory(tmp_path: pathlib.Path) -> None
         last = lines[-1]
         largest = max(largest, len(lines))
 
-    running = ScriptProcess.start(["s.sh"], str(tmp_path), dict(os.environ), receive, Cancellation())
+    child = Child.start(["s.sh"], str(tmp_path), dict(os.environ), telling=False)
+    running = ScriptProcess(child, receive, Cancellation())
     assert running.run() == 0
     assert (total, last) == (20_000_003, "end")
     assert largest <= process.READ_SIZE
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [("exit 0", 0), ("exit 77", 77), ("kill -9 $$", 137), ("kill -TERM $$", 143)])
+def test_a_second_bash_around_it_tells_the_exit_code_and_changes_nothing_else(
+    tmp_path: pathlib.Path, body: str, code: int
+) -> None:
+    show = 'env | grep -v ^_= | sort; for a; do echo "[$a]"; done; ls /proc/self/fd | wc -l; echo err >&2; echo $-\n'
+    seen = []
+    for telling in (False, True):
+        run = Run(tmp_path, show + body, "a b", "", "c", telling=telling)
+        assert run.end() == code
+        seen.append(sorted(run.lines))
+    assert seen[0] == seen[1]
+
+
+def test_what_bash_env_names_is_read_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env.sh").write_text("echo read\n")
+    monkeypatch.setenv("BASH_ENV", str(tmp_path / "env.sh"))
+    run = Run(tmp_path, "echo ran", telling=True)
+    run.end()
+    assert run.lines == [(0, "read"), (0, "ran")]

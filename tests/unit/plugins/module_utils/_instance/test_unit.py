@@ -24,7 +24,8 @@ def _lines(text: str) -> list[str]:
 def test_what_the_service_is() -> None:
     lines = _lines(unit.render(CONFIGURATION, "Web", LAUNCHER, "tentacle"))
     assert f"ExecStart={LAUNCHER} run --config={CONFIGURATION} --noninteractive" in lines
-    for line in ("User=tentacle", "Type=notify", "Restart=always", "KillMode=process", "WantedBy=multi-user.target"):
+    for line in ("User=tentacle", "Type=notify", "Restart=always", "KillMode=process", "FileDescriptorStoreMax=1024",
+                 "WantedBy=multi-user.target"):
         assert line in lines
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     assert "Description=Octopus Deploy: Tentacle deployment agent (Web)" in lines
