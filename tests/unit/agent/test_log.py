@@ -9,6 +9,8 @@ import logging
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -206,3 +208,60 @@ def test_an_audit_trail_that_cannot_be_written_is_reported_once(
 ])
 def test_fields_stay_fields(given: str | None, wanted: str) -> None:
     assert audit.plain(given) == wanted
+
+
+def test_a_file_that_has_become_large_is_put_aside_before_its_day_is_over(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "LARGEST_BYTES", 1000)
+    file = log.DailyFile(str(tmp_path), "x")
+    now = time.time()
+    for number in range(100):
+        file.write(f"{number:099d}\n", now)
+    file.close()
+    again = log.DailyFile(str(tmp_path), "x")
+    again.write("after a restart\n", now)
+    again.close()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["x.0.txt", "x.1.txt", "x.2.txt", "x.3.txt", "x.4.txt", "x.5.txt", "x.6.txt", "x.txt"]
+    kept = [line for name in [*names[6::-1], "x.txt"] for line in (tmp_path / name).read_text().splitlines()]
+    assert kept[-1] == "after a restart"
+    assert [int(line) for line in kept[:-1]] == list(range(100 - len(kept) + 1, 100)), "the newest, in order"
+
+
+JOURNALLED = """
+import logging, sys
+from tentacle_agent import log
+log.configure(sys.argv[1])
+logger = logging.getLogger("tentacle_agent.x")
+logger.info("quiet")
+logger.warning("careful %s", "a\\nb")
+try:
+    raise ValueError("broken")
+except ValueError:
+    logger.exception("loud")
+"""
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_the_journal_gets_warnings_with_their_level_and_a_console_everything(
+    tmp_path: pathlib.Path, journal: bool
+) -> None:
+    output = tmp_path / "output"
+    with open(output, "wb") as file:
+        status = os.fstat(file.fileno())
+        environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+        # As systemd names the journal; a console of its own may have been put before a process that inherited the name.
+        environment["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino if journal else status.st_ino + 1}"
+        command = [sys.executable, "-c", JOURNALLED, str(tmp_path)]
+        subprocess.run(command, env=environment, stdout=file, stderr=subprocess.DEVNULL, check=True)
+    printed = output.read_text(encoding="utf-8").splitlines()
+    if journal:
+        assert printed[:2] == ["<4>careful a\\x0ab", "<3>loud"]
+        assert printed[2] == "<3>Traceback (most recent call last):"
+        assert printed[-1] == "<3>ValueError: broken"
+        assert all(line.startswith("<3>") for line in printed[1:])
+    else:
+        assert [LINE.fullmatch(line) is not None for line in printed] == [True, True]
+        assert printed[0].endswith("INFO  quiet")
+    assert text(tmp_path).count("quiet") == 1
