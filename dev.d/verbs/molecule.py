@@ -6,6 +6,7 @@ machine apart.  Hosts are ended at the end, also after a failure; `--keep` as fi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
@@ -32,7 +33,12 @@ def _scenario(name: str, keep: bool) -> Callable[[steps.Run], None]:
             raise steps.Skipped("needs root, to boot hosts in namespaces")
         machine.require(*COMMANDS)
         environment = environments.prepare("test")
-        variables = environment.variables(NO_COLOR="1", ANSIBLE_NOCOLOR="1", MOLECULE_GLOB="molecule/*/molecule.yml")
+        # Ansible names the sockets of open connections by address alone, and the hosts of every prefix have the same.
+        sockets = f"~/.ansible/cp-{os.environ.get('HOSTS_PREFIX', 'tt')}"
+        variables = environment.variables(
+            NO_COLOR="1", ANSIBLE_NOCOLOR="1", MOLECULE_GLOB="molecule/*/molecule.yml",
+            ANSIBLE_SSH_CONTROL_PATH_DIR=sockets,
+        )  # fmt: skip
         del variables["ANSIBLE_CONFIG"]
         hosts = ["bash", "molecule/hosts.sh"]
         log.call([*hosts, "sweep"])
