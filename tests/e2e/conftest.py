@@ -52,7 +52,7 @@ def start_agent(tmp_path: pathlib.Path, server_identity: Identity) -> Iterator[C
 
     def start(**keywords: Any) -> AgentProcess:
         directory = tmp_path / f"agent{len(started)}"
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         before = keywords.pop("before", None)
         process = AgentProcess(directory, keywords.pop("trusted", [server_identity.thumbprint]), **keywords)
         if before is not None:
