@@ -25,6 +25,7 @@ VERBS = (
     "docs",
     "galaxy",
     "integration",
+    "cloud",
     "molecule",
     "fuzz",
     "chaos",

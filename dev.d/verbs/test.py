@@ -13,7 +13,7 @@ import steps
 
 PARTS = (
     *("lint", "types", "unit", "vectors", "e2e", "faults"),
-    *("docs", "sanity", "galaxy", "integration", "molecule", "fuzz", "chaos", "soak", "demo"),
+    *("docs", "sanity", "galaxy", "integration", "cloud", "molecule", "fuzz", "chaos", "soak", "demo"),
 )
 
 # These run beside the others.

@@ -68,9 +68,7 @@ def endpoints(
     return [_endpoint(host, hostvars, port, thumbprint) for host in hosts]
 
 
-def _endpoint(
-    host: str, hostvars: Mapping[str, Mapping[str, Any]], port: str, thumbprint: str
-) -> dict[str, Any]:
+def _endpoint(host: str, hostvars: Mapping[str, Mapping[str, Any]], port: str, thumbprint: str) -> dict[str, Any]:
     if host not in hostvars:
         raise AnsibleFilterError(f"endpoints: {host!r} is no host of the inventory.")
     variables = hostvars[host]

@@ -143,4 +143,18 @@ HOST_CAUSES = (
         "Read the message and the service's log.",
         "The message has the service manager's own words.",
     ),
+    (
+        "firewall_missing",
+        "caller",
+        "The firewall that was asked for is not installed on the host.",
+        "Install it, or let the task use the one that is active.",
+        "The message names the program that is not there.",
+    ),
+    (
+        "firewall_failed",
+        "agent",
+        "The host's firewall could not be read or changed.",
+        "Run the command that the message names by hand, as root.",
+        "The message has the command and what it said.",
+    ),
 )
