@@ -56,6 +56,7 @@ STOP_SECONDS = 5.0
 SWITCH_INTERVAL = 0.001
 """Seconds after which a thread that computes lets others in; the default of 5 ms makes TLS beside it crawl."""
 DESCRIPTORS = 16384
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 class Runtime:
@@ -113,6 +114,7 @@ class Runtime:
             LOG.warning("The configuration has the key %r, which this version does not know; it is kept", key)
         sys.setswitchinterval(SWITCH_INTERVAL)
         raise_descriptor_limit()
+        share_one_arena()
         context = self._load_identity()
         home = configuration.home_directory
         self._scripts = self._build_scripts(context)
@@ -335,6 +337,20 @@ def touch(path: str) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
         os.utime(path)
     except OSError:
+        pass
+
+
+def share_one_arena() -> None:
+    """Let all threads take memory from one pool of the C library, where that is glibc.
+
+    By default threads get pools of their own, eight for each core. Connections come and go in many threads, so each
+    pool grows to what once was needed in it: under mixed load the process crept from 40 to 52 MiB and stayed there.
+    """
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+    except (ImportError, OSError, AttributeError):
         pass
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import platform
 import resource
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -61,6 +64,35 @@ def test_the_limit_of_descriptors_is_raised_but_not_above_what_is_allowed() -> N
         assert soft == (runtime.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(runtime.DESCRIPTORS, hard))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads pools of their own")
+def test_threads_do_not_get_pools_of_memory_of_their_own() -> None:
+    program = """
+import hashlib, sys, threading
+from tentacle_agent import runtime
+if sys.argv[1] == "shared":
+    runtime.share_one_arena()
+gate = threading.Barrier(9)
+def take():
+    hashlib.sha512(b"x").hexdigest()  # memory of the C library, not of Python's own allocator
+    kept = bytes(100_000)
+    gate.wait()
+    gate.wait()
+for _unused in range(8):
+    threading.Thread(target=take).start()
+gate.wait()
+with open("/proc/self/maps", encoding="ascii") as maps:
+    print(sum(int(line.partition("-")[0], 16) % (64 << 20) == 0 for line in maps))
+gate.wait()
+"""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def pools(how: str) -> int:
+        command = [sys.executable, "-c", program, how]
+        return int(subprocess.run(command, env=variables, capture_output=True, check=True, text=True).stdout)
+
+    assert pools("shared") < pools("default")
 
 
 def test_addresses_are_written_as_people_do() -> None:
