@@ -54,6 +54,11 @@ options:
   instance:
     description: Name of the instance to look at. The default is the one that is configured for O(port).
     type: str
+  source:
+    description:
+      - IP address of a caller, such as the Octopus Server's. Where the host is looked at, its packet filter is asked
+        whether it lets new connections from there pass. Only reads, and needs root.
+    type: str
   compare:
     description:
       - Results of earlier checks of one agent, made from several places. Nothing is connected to; RV(cause) is the

@@ -38,6 +38,7 @@ def arguments() -> dict[str, dict[str, Any]]:
         "compare": {"type": "list", "elements": "dict"},
         "inspect": {"type": "str", "choices": list(host_findings.CHOICES), "default": host_findings.AUTO},
         "instance": {"type": "str"},
+        "source": {"type": "str"},
         "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
         "concurrency": {"type": "int", "default": DEFAULT_CONCURRENCY},
         "allowed_shared_thumbprints": {"type": "list", "elements": "str", "default": []},
@@ -64,13 +65,22 @@ def options_of(parameters: dict[str, Any], impostor: Identity | None = None) -> 
 
 def address_of(parameters: dict[str, Any]) -> str | None:
     """The IP address that the host's name should stand for; ClientError for anything else."""
-    if not parameters["address"]:
+    return _ip_address(parameters, "address")
+
+
+def source_of(parameters: dict[str, Any]) -> str | None:
+    """The IP address that the packet filter is asked about; ClientError for anything else."""
+    return _ip_address(parameters, "source")
+
+
+def _ip_address(parameters: dict[str, Any], name: str) -> str | None:
+    if not parameters[name]:
         return None
-    address = host_name(parameters["address"])
+    address = host_name(parameters[name])
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
-        raise ClientError("invalid_input", f"address: {address!r} is a name; an IP address is expected.") from None
+        raise ClientError("invalid_input", f"{name}: {address!r} is a name; an IP address is expected.") from None
 
 
 def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple[Result, int]:
@@ -81,7 +91,7 @@ def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple
         attempts += 1
         result = verify(endpoint, options)
         if result.ok or attempts > parameters["retries"]:
-            host_findings.look(result, parameters["inspect"], parameters["instance"])
+            host_findings.look(result, parameters["inspect"], parameters["instance"], source_of(parameters))
             return result, attempts
         time.sleep(parameters["delay"])
 

@@ -31,6 +31,7 @@ PARTS = (
     ("plugins/module_utils/_instance", "module_utils/_instance"),
     ("plugins/module_utils/_verify", "module_utils/_verify"),
     ("plugins/module_utils/_client", "module_utils/_client"),
+    ("plugins/module_utils/_firewall", "module_utils/_firewall"),
     ("plugins/module_utils/_processes.py", "module_utils/_processes.py"),
     ("plugins/module_utils/_x509.py", "module_utils/_x509.py"),
 )

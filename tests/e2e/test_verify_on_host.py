@@ -127,3 +127,23 @@ def test_a_disk_that_is_full(tmp_path: pathlib.Path, agent: AgentProcess) -> Non
     if "unshare failed" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.stdout.split() == ["True", "0"], done.stderr
+
+
+def test_the_verdict_of_the_packet_filter(agent: AgentProcess) -> None:
+    """A rule of nftables for one source, in a network namespace of its own."""
+    rule = f"ip saddr 192.0.2.9 tcp dport {agent.port} drop"
+    rules = f"table inet x {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}"
+    code = (
+        "from module_utils._verify.host_findings import ask_firewall\n"
+        f"for source in ('192.0.2.9', '192.0.2.8'): print(ask_firewall(source, {agent.port})['verdict'])\n"
+    )
+    root = pathlib.Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        ["unshare", "-Urn", "sh", "-c", f"nft '{rules}' && exec {sys.executable} -c \"$CODE\""],
+        capture_output=True, text=True, timeout=30, check=False,
+        env={**os.environ, "PYTHONPATH": str(root / "plugins"), "CODE": code,
+             "PATH": os.environ["PATH"] + os.pathsep + "/usr/sbin:/sbin"},
+    )  # fmt: skip
+    if "unshare failed" in done.stderr or "nft: not found" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.stdout.split() == ["drop", "accept"], done.stderr

@@ -14,7 +14,15 @@ UTILS = ROOT / "plugins" / "module_utils"
 CORE = UTILS / "_halibut"
 AGENT = ROOT / "files" / "agent" / "tentacle_agent"
 # What is bundled with the agent, beside the agent itself.
-BUNDLED = [CORE, UTILS / "_verify", UTILS / "_instance", UTILS / "_client", UTILS / "_processes.py", UTILS / "_x509.py"]
+BUNDLED = [
+    CORE,
+    UTILS / "_verify",
+    UTILS / "_instance",
+    UTILS / "_client",
+    UTILS / "_firewall",
+    UTILS / "_processes.py",
+    UTILS / "_x509.py",
+]
 
 STDLIB = set(getattr(sys, "stdlib_module_names", ())) | {"__future__"}  # Python 3.10+
 needs_names_of_stdlib = pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.stdlib_module_names is of 3.10")

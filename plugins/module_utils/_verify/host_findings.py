@@ -35,8 +35,8 @@ _ANSWERED = frozenset(
 )
 
 
-def look(result: Result, mode: str, instance: str | None = None) -> None:
-    """Look at this host where it is the agent's.
+def look(result: Result, mode: str, instance: str | None = None, source: str | None = None) -> None:
+    """Look at this host where it is the agent's; `source` is the address that its packet filter is asked about.
 
     With `auto` that is the case where the agent's address is one of this host's and an instance has the port.
     """
@@ -54,12 +54,22 @@ def look(result: Result, mode: str, instance: str | None = None) -> None:
     else:
         with Stopwatch(result, "target") as step:
             facts = gather(port, instance)
+            if source is not None:
+                facts.firewall = ask_firewall(source, port)
             result.facts.target = facts.as_dict()
             step.evidence = _summary(facts)
             before = result.cause
             conclude(result, facts, instance)
             if result.cause != before:
                 step.status = FAILED
+
+
+def ask_firewall(source: str, port: int) -> dict[str, str]:
+    """What this host's packet filter does with a new connection from `source`, an IP address. Only reads."""
+    from .._firewall.verdict import judge  # only here: it is large, and seldom asked for
+
+    verdict = judge(source, port)
+    return {"source": source, "verdict": verdict.word, "evidence": verdict.evidence}
 
 
 def conclude(result: Result, facts: HostFacts, wanted: str | None = None) -> None:

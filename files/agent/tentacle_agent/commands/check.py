@@ -40,6 +40,7 @@ OPTIONS = (
     option("tls-versions", "Try TLS 1.2 and TLS 1.3 each by itself"),
     option("proof", "Prove that work can be done: push a file, and run a script that removes it. Needs --client-cert."),
     option("instance=", "The instance to look at, where the check is made on the Tentacle's own host"),
+    option("source=", "The address of a caller that the packet filter of that host is asked about"),
     option("timeout=", "Seconds for each step. Defaults to 15."),
     FORMAT_OPTION,
 )
@@ -60,7 +61,7 @@ def execute(options: Values, context: Context) -> int:
 
     with throwaway.throwaway() as impostor:
         result = steps.verify(target, _how(options, seconds, identity, proxy, impostor))
-    host_findings.look(result, host_findings.AUTO, options.get("instance"))
+    host_findings.look(result, host_findings.AUTO, options.get("instance"), _source(options))
     if as_json:
         context.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -109,6 +110,18 @@ def _read(options: Values) -> tuple[Endpoint, Identity | None, Proxy | None]:
         return target, caller, proxy.proxy(place, number or proxy.DEFAULT_PORT, username, password)
     except ClientError as error:
         raise UsageError(str(error)) from error
+
+
+def _source(options: Values) -> str | None:
+    text = options.get("source")
+    if text is None:
+        return None
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise UsageError(f"--source has to be an IP address, not '{text}'.") from None
 
 
 def _secret(options: Values, name: str) -> str | None:

@@ -20,7 +20,7 @@ PARAMETERS = {
     "client_key_passphrase": None, "timeout": 5, "retries": 3, "delay": 0,
     "proxy_host": None, "proxy_port": 8080, "proxy_username": None, "proxy_password": None, "address": None,
     "tls_versions": False, "proof": False, "vantage": None,
-    "inspect": "never", "compare": None, "instance": None}  # fmt: skip
+    "inspect": "never", "compare": None, "source": None, "instance": None}  # fmt: skip
 
 
 def failing(times: int) -> Any:
