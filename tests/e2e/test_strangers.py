@@ -80,6 +80,26 @@ def with_another_key(identity: Identity, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def test_whoever_dribbles_keeps_no_thread(start_agent: StartAgent, connect: Connect) -> None:
+    """Ten bytes a second never let the quarter of a second pass after which silent newcomers are put aside."""
+    process = start_agent()
+    server = connect(process)
+    server.capabilities()
+    before = process.threads()
+    hello = client_hello()
+    crowd = [plain(process) for _unused in range(40)]
+    try:
+        for byte in hello[:40]:
+            for sock in crowd:
+                sock.sendall(bytes([byte]))
+            time.sleep(0.1)
+        assert process.threads() - before < 20
+        assert server.capabilities().error is None
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
 def test_who_leaves_without_a_byte_leaves_no_line(agent: AgentProcess) -> None:
     """Load balancers look like that every few seconds, and so does the agent's own watchdog."""
     before = agent.log()
