@@ -48,8 +48,6 @@ MOST_OF_A_KIND = 12
 """Kinds of changes of which only one is counted now and then: between a link and a rename lies next to no time."""
 HOLD = "sleep 61.25"
 """What a script does that holds a mutex; the odd number tells our processes from others'."""
-
-
 V1_TICKET = re.compile(r"\d{14}-1-\d+$")
 """A ticket that the agent makes; one that it made right before its end is removed by its cleaner, a day later."""
 
@@ -125,10 +123,11 @@ class Round:
                     work(caller, rng)
         except GONE:
             return
-        except (Refused, AssertionError) as problem:
-            self._problems.append(f"a call before the kill was refused: {problem}")
+        except (Refused, Broken, AssertionError) as problem:
+            self._problems.append(f"before the kill: {problem}")
 
     def _ask(self, kind: str, code: int, rest: str) -> Told:
+        """A new ticket, whose script says in a file beside the agent that it runs, before it does anything else."""
         ticket = f"{self._name}-{kind}-{len(self.told)}-{threading.get_ident() % 1000}"
         told = Told(ticket, f"echo {ticket} >> {self.side}\n{rest}\nexit {code}", code, kind)
         self.told.append(told)
@@ -355,7 +354,6 @@ class Killing:
 def run(rounds: int, seed: int, directory: pathlib.Path, say: Callable[[str], None]) -> str:
     """`rounds` kills. Raises Broken."""
     killing = Killing(directory, seed)
-    tickets = 0
     killing.agent.start()
     try:
         for number in range(rounds):
