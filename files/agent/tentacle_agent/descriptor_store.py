@@ -13,8 +13,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 from collections.abc import Mapping
+
+from . import supervision
 
 LOG = logging.getLogger("tentacle_agent.descriptor_store")
 FIRST = 3  # by convention the number of the first inherited descriptor
@@ -57,11 +58,8 @@ class DescriptorStore:
     def _send(self, message: str, *descriptors: int) -> bool:
         if not self._address:
             return False
-        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-                sock.connect(address)
-                socket.send_fds(sock, [message.encode("ascii")], list(descriptors))
+            supervision.send(self._address, message, *descriptors)
         except OSError as error:
             LOG.warning("The service manager could not be asked to keep or drop a descriptor: %s", error)
             return False

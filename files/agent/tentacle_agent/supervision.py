@@ -35,11 +35,16 @@ def notify(state: str) -> None:
     if not address:
         return
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect("\0" + address[1:] if address.startswith("@") else address)
-            sock.sendall(state.encode("utf-8", "replace"))
+        send(address, state)
     except OSError as error:
         LOG.warning("The service manager could not be told %s: %s", state.partition("\n")[0], error)
+
+
+def send(address: str, state: str, *descriptors: int) -> None:
+    """Send a notification, with descriptors if any, to the socket of NOTIFY_SOCKET. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        socket.send_fds(sock, [state.encode("utf-8", "replace")], list(descriptors))
 
 
 @contextlib.contextmanager
