@@ -48,8 +48,8 @@ options:
         type: str
   concurrency:
     description:
-      - How many of O(endpoints) are checked at the same time, from 1 to 2000. Each needs a thread and a few open files;
-        fewer are used where the limit of open files asks for it.
+      - How many of O(endpoints) are checked at the same time at most, from 1 to 2000. It is fewer while this host has
+        no time left for more, and where the limit of open files asks for it.
       - Endpoints that do not answer take O(timeout) seconds each, so this many of them are waited for together.
     type: int
     default: 100
