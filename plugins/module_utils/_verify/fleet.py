@@ -32,7 +32,7 @@ FILES_EACH = 8  # sockets and selectors of one check, with room for names of sev
 FILES_BESIDE = 64  # what the program itself has open
 WATCH_SECONDS = 1.0
 TICK_SECONDS = 0.02  # how often it is judged whether there is time left
-BUSY_SHARE = 0.6  # of one processor: a process that works more than this has no time left
+BUSY_SHARE = 0.8  # of one processor: a process that works more than this has no time left
 FEW, FEW_MORE, STEPS = 16, 8, 50  # under way always; begun in a tick at least; ticks until the limit is reached
 
 
