@@ -31,14 +31,13 @@ def check_fleet(parameters: dict[str, Any], options: Options, say: Say) -> dict[
             "invalid_input", f"A concurrency of {concurrency}: a number from 1 to {fleet.MAX_CONCURRENCY} is expected."
         )
     begin, checked_at = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    outcomes = fleet.check_all(targets, options, concurrency, Progress(len(targets), say).watch)
+    results = fleet.check_all(targets, options, concurrency, Progress(len(targets), say).watch)
     for _dummy in range(parameters["retries"]):
-        left = sum(not outcome.result.ok for outcome in outcomes)
+        left = sum(result["cause"] != "ok" for result in results)
         if not left:
             break
         time.sleep(parameters["delay"])
-        fleet.check_again(outcomes, options, concurrency, Progress(left, say).watch)
-    results = [outcome.as_dict() for outcome in outcomes]
+        fleet.check_again(targets, results, options, concurrency, Progress(left, say).watch)
     shared = summary.find_shared(results, allowed)
     totals = summary.totals(results)
     word = next(iter(totals["causes"]), "ok")

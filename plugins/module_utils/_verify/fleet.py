@@ -16,7 +16,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from .._client.endpoint import Endpoint, endpoint
 from .._client.errors import ClientError
 from .result import Result
 from .steps import DEFAULT_CONCURRENCY, Options, verify
+from .summary import FleetResult
 
 MAX_CONCURRENCY = 2000  # each is a thread
 MAX_ENDPOINTS = 100_000
@@ -33,7 +33,7 @@ FILES_BESIDE = 64  # what the program itself has open
 WATCH_SECONDS = 1.0
 TICK_SECONDS = 0.02  # how often it is judged whether there is time left
 BUSY_SHARE = 0.8  # of one processor: a process that works more than this has no time left
-FEW, FEW_MORE, STEPS = 16, 8, 50  # under way always; begun in a tick at least; ticks until the limit is reached
+FEW, FEW_MORE, STEPS = 16, 8, 25  # under way always; begun in a tick at least; ticks until the limit is reached
 
 
 class Target(NamedTuple):
@@ -41,24 +41,6 @@ class Target(NamedTuple):
 
     name: str
     endpoint: Endpoint
-
-
-@dataclass
-class Outcome:
-    """What came of one target; `attempts` counts the checks that were made."""
-
-    target: Target
-    result: Result
-    attempts: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """A single check's result, and what only one of many has (`evidence_alone`: see `summary.find_shared`)."""
-        return {
-            "name": self.target.name,
-            "attempts": self.attempts,
-            "evidence_alone": None,
-            **self.result.as_dict(),
-        }
 
 
 Watch = Callable[[int, Counter[str]], None]  # how many are done, and how many of them have which cause
@@ -92,13 +74,13 @@ def targets(entries: Sequence[dict[str, Any]], port: int) -> list[Target]:
 
 def check_all(
     wanted: Sequence[Target], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
-) -> list[Outcome]:
+) -> list[FleetResult]:
     """Check every target once. `watch` is called about every second, from this thread."""
-    outcomes: dict[int, Outcome] = {}
+    results: dict[int, FleetResult] = {}
     causes: Counter[str] = Counter()
     waiting = deque(sorted(range(len(wanted)), key=lambda number: _is_name(wanted[number].endpoint.host)))
-    under_way: dict[Future[Result], int] = {}
-    finished: SimpleQueue[Future[Result]] = SimpleQueue()
+    under_way: dict[Future[FleetResult], int] = {}
+    finished: SimpleQueue[Future[FleetResult]] = SimpleQueue()
     pace = Pace(_possible(concurrency))
     watched = time.monotonic()
     before = threading.stack_size(STACK_BYTES)
@@ -107,24 +89,24 @@ def check_all(
         while waiting or under_way:
             for _dummy in range(min(pace.more(len(under_way)), len(waiting))):
                 number = waiting.popleft()
-                begun = pool.submit(verify, wanted[number].endpoint, options)
+                begun = pool.submit(_check, wanted[number], options)
                 under_way[begun] = number
                 begun.add_done_callback(finished.put)
             future = _next(finished)
             if future is not None:
                 number = under_way.pop(future)
-                outcomes[number] = Outcome(wanted[number], future.result())
-                causes[outcomes[number].result.cause] += 1
+                results[number] = future.result()
+                causes[results[number]["cause"]] += 1
             if watch is not None and time.monotonic() - watched >= WATCH_SECONDS:
                 watched = time.monotonic()
-                watch(len(outcomes), causes)
+                watch(len(results), causes)
     finally:
         pool.shutdown(cancel_futures=True)
         threading.stack_size(before)
-    return [outcomes[number] for number in range(len(wanted))]
+    return [results[number] for number in range(len(wanted))]
 
 
-def _next(finished: SimpleQueue[Future[Result]]) -> Future[Result] | None:
+def _next(finished: SimpleQueue[Future[FleetResult]]) -> Future[FleetResult] | None:
     """The next check that ended; None where none did for a while."""
     try:
         return finished.get(timeout=TICK_SECONDS)
@@ -163,13 +145,26 @@ class Pace:
 
 
 def check_again(
-    outcomes: Sequence[Outcome], options: Options, concurrency: int = DEFAULT_CONCURRENCY, watch: Watch | None = None
+    wanted: Sequence[Target],
+    results: list[FleetResult],
+    options: Options,
+    concurrency: int = DEFAULT_CONCURRENCY,
+    watch: Watch | None = None,
 ) -> None:
-    """Check those once more that are not `ok`, and replace their results."""
-    failed = [outcome for outcome in outcomes if not outcome.result.ok]
-    for outcome, again in zip(failed, check_all([outcome.target for outcome in failed], options, concurrency, watch)):
-        outcome.result = again.result
-        outcome.attempts += 1
+    """Check those once more whose results are not `ok`, and replace these."""
+    failed = [number for number, result in enumerate(results) if result["cause"] != "ok"]
+    again = check_all([wanted[number] for number in failed], options, concurrency, watch)
+    for number, result in zip(failed, again):
+        results[number] = {**result, "attempts": results[number]["attempts"] + 1}
+
+
+def named(target: Target, result: Result) -> FleetResult:
+    """A check's result with what only one of many has (`evidence_alone`: see `summary.find_shared`)."""
+    return {"name": target.name, "attempts": 1, "evidence_alone": None, **result.as_dict()}
+
+
+def _check(target: Target, options: Options) -> FleetResult:
+    return named(target, verify(target.endpoint, options))
 
 
 def _is_name(host: str) -> bool:

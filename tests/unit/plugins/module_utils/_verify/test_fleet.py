@@ -74,9 +74,8 @@ def test_all_that_fit_are_under_way_at_once_and_come_back_in_order(monkeypatch: 
     monkeypatch.setattr(fleet, "WATCH_SECONDS", 0)
     wanted = listed(*({"host": f"host{number}"} for number in range(30)))
     seen: list[int] = []
-    outcomes = fleet.check_all(wanted, Options(), 10, lambda done, _causes: seen.append(done))
-    assert [each.target for each in outcomes] == wanted
-    assert [each.result.endpoint for each in outcomes] == [target.endpoint for target in wanted]
+    results = fleet.check_all(wanted, Options(), 10, lambda done, _causes: seen.append(done))
+    assert [(each["name"], each["host"]) for each in results] == [(target.name, target.name) for target in wanted]
     assert seen[-1] == 30
 
 
@@ -140,13 +139,15 @@ def test_open_files_bound_the_concurrency(
 
 
 def test_checks_again_only_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bad = (fleet.Outcome(target, Result(target.endpoint)) for target in listed({"host": "a"}, {"host": "b"}))
-    bad.result.blame(ClientError("refused", "Not yet."))
-    kept = good.result
+    wanted = listed({"host": "a"}, {"host": "b"})
+    good, bad = Result(wanted[0].endpoint), Result(wanted[1].endpoint)
+    bad.blame(ClientError("refused", "Not yet."))
+    results = [fleet.named(target, result) for target, result in zip(wanted, (good, bad))]
+    kept = results[0]
     monkeypatch.setattr(fleet, "verify", lambda endpoint, _options: Result(endpoint))
-    fleet.check_again([good, bad], Options())
-    assert good.result is kept
-    assert (good.attempts, bad.attempts, bad.result.cause) == (1, 2, "ok")
+    fleet.check_again(wanted, results, Options())
+    assert results[0] is kept
+    assert [(each["name"], each["cause"], each["attempts"]) for each in results] == [("a", "ok", 1), ("b", "ok", 2)]
 
 
 # The run as a module has it

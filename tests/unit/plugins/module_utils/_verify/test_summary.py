@@ -13,7 +13,7 @@ import pytest
 from module_utils._client.endpoint import Endpoint
 from module_utils._client.errors import ClientError
 from module_utils._verify import summary
-from module_utils._verify.fleet import Outcome, Target
+from module_utils._verify.fleet import Target, named
 from module_utils._verify.result import Result
 
 PIN, OTHER = "AB" * 20, "CD" * 20
@@ -28,7 +28,7 @@ def result(name: str, address: str | None, pin: str = PIN, port: int = 10933, ca
                                    "not_after": "2036-01-01T00:00:00Z" if pin == PIN else "2027-01-01T00:00:00Z"}
     if cause != "ok":
         found.blame(ClientError(cause, "It did not work."))
-    return Outcome(Target(name, found.endpoint), found).as_dict()
+    return named(Target(name, found.endpoint), found)
 
 
 def test_two_hosts_with_one_certificate() -> None:

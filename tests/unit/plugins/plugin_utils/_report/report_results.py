@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.listening.tentacle.plugins.module_utils._client.endpoint import Endpoint
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.fleet import Outcome, Target
+from ansible_collections.listening.tentacle.plugins.module_utils._verify.fleet import Target, named
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.result import Result
 
 
@@ -27,7 +27,7 @@ def make(name: str, cause: str = "ok", pin: str = "", evidence: str = "It was tr
     if cause != "ok":
         result.blame(ClientError(cause, evidence))
     result.steps["name"].status, result.steps["name"].seconds = "ok", 0.001
-    return Outcome(Target(name, result.endpoint), result).as_dict()
+    return named(Target(name, result.endpoint), result)
 
 
 def fleet(*results: dict[str, Any], checked_at: str = "2026-11-25T10:00:00Z") -> dict[str, Any]:
