@@ -53,8 +53,6 @@ HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_NAME = "livez.heartbeat"
 STOP_SECONDS = 5.0
 """The least that running calls are given to end, however short the time for scripts is."""
-SWITCH_INTERVAL = 0.001
-"""Seconds after which a thread that computes lets others in; the default of 5 ms makes TLS beside it crawl."""
 DESCRIPTORS = 16384
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
@@ -112,7 +110,6 @@ class Runtime:
         LOG.info("Starting agent in process %s, configuration %s", os.getpid(), self._path)
         for key in sorted(configuration.unknown):
             LOG.warning("The configuration has the key %r, which this version does not know; it is kept", key)
-        sys.setswitchinterval(SWITCH_INTERVAL)
         raise_descriptor_limit()
         share_one_arena()
         context = self._load_identity()
@@ -208,6 +205,7 @@ class Runtime:
         self._shared.audit.flush()
         self._tell_status()
         self._looked = now = time.monotonic()
+        self._shared.pace.look(now)
         self._cleaner.look(now)
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_SECONDS

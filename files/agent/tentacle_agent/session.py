@@ -47,6 +47,7 @@ from module_utils._halibut.events import (
 from .audit import Audit
 from .dispatch import Call, Dispatcher, Download, Peer
 from .log import Sparing, single_line
+from .pace import Pace
 from .tls import TlsStream
 from .tls_errors import DeadlinePassed, Disconnected, TlsError
 from .trust import Trust
@@ -80,6 +81,7 @@ class Shared:
         self.idle_seconds: float = limits.IDLE_SECONDS
         self.sparing = Sparing()
         self.endpoint = Memory(b"endpoint")
+        self.pace = Pace(time.monotonic())
 
 
 class Session:
@@ -328,7 +330,9 @@ class Session:
             self._call = None
             if call.download is not None:
                 call.download.file.close()
-            self._shared.audit.record(call, time.monotonic() - self._started)
+            now = time.monotonic()
+            self._shared.audit.record(call, now - self._started)
+            self._shared.pace.call_ended(now)
 
     def _send_file(self, download: Download) -> None:
         """Send exactly the promised bytes; when the file has become shorter, only breaking off tells the peer."""

