@@ -30,6 +30,7 @@ Account = Union[str, int, None]
 ON_POSIX = os.name == "posix"
 LOCK_SECONDS = 30.0  # A change of a configuration takes milliseconds; whoever waits longer waits for a stuck process.
 _LOCK_PAUSE = 0.05
+_LEFT_BEHIND_SECONDS = 3600.0  # Nobody writes a file of an agent for so long: its writer was killed on the way.
 
 
 def write_atomically(
@@ -54,6 +55,7 @@ def write_atomically(
         )
     wanted_mode, uid, gid = _attributes_for(target, mode, owner, group)
     aside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.new")
+    _remove_left_behind(target)
     try:
         _write_aside(aside, data, wanted_mode, uid, gid)
         os.replace(aside, target)
@@ -65,6 +67,17 @@ def write_atomically(
             f"The file {path} could not be written: {error.strerror or error}. "
             "Nothing was changed. Check the space on that disk and the permissions of its directory."
         ) from error
+
+
+def _remove_left_behind(target: str) -> None:
+    """Remove what writers of ``target`` who were killed left beside it: it may hold a key that is long replaced."""
+    directory, name = os.path.split(target)
+    oldest = time.time() - _LEFT_BEHIND_SECONDS
+    with contextlib.suppress(OSError):
+        for other in os.listdir(directory):
+            path = os.path.join(directory, other)
+            if other.startswith(f".{name}.") and other.endswith(".new") and os.lstat(path).st_mtime < oldest:
+                os.unlink(path)
 
 
 def _attributes_for(target: str, mode: int | None, owner: Account, group: Account) -> tuple[int, int, int]:

@@ -152,3 +152,13 @@ def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
             files.write_atomically(str(path), b"x")
         assert os.stat(path).st_ino == before.st_ino
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_what_a_killed_writer_left_behind_goes_with_the_next_write(tmp_path: pathlib.Path) -> None:
+    old, young, foreign = (tmp_path / name for name in (".x.pem.0a.new", ".x.pem.0b.new", ".y.pem.0c.new"))
+    for path in (old, young, foreign):
+        path.write_bytes(b"half a key")
+    for path in (old, foreign):
+        os.utime(path, (1, 1))
+    files.write_atomically(str(tmp_path / "x.pem"), b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, foreign.name, "x.pem"]
