@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import signal
 import sys
@@ -128,3 +129,33 @@ def test_without_the_setting_nothing_is_kept(
     after = again(agent, before, connect, "kill")
     assert after.status("t").exit_code == -46
     assert not any("FDSTORE" in message for message in manager.messages)
+
+
+def test_what_was_kept_is_given_up_when_the_setting_goes(
+    begin: Begin, connect: Callable[..., WireClient], manager: Manager
+) -> None:
+    """Else the script would wait for ever for somebody to read what it writes."""
+    agent, before = begin()
+    before.start("t", "yes", wait=None)
+    pid = agent_child(agent)
+    manager.until_kept(4)
+    agent.kill()
+    agent.configure(adopt_scripts=False)
+    agent.start()
+    manager.until_kept(0)
+    after = Scripts(connect(agent))
+    after.prefix = before.prefix
+    assert after.status("t").exit_code == -46
+    assert dies(pid)
+
+
+def agent_child(agent: AgentProcess) -> int:
+    """The process that the agent has started."""
+    limit = time.monotonic() + 10
+    while True:
+        found = [int(number) for task in os.listdir(f"/proc/{agent.pid}/task")
+                 for number in pathlib.Path(f"/proc/{agent.pid}/task/{task}/children").read_text().split()]
+        if found:
+            return found[0]
+        assert time.monotonic() < limit
+        time.sleep(0.02)

@@ -160,8 +160,8 @@ class Runtime:
         password = proxy.read_password(proxy.password_path(wanted.certificate_path))
         variables = environment.build(wanted, sys.executable, program, context.signature_algorithm(), password)
         masked = password_variants(password) if password else ()
-        descriptors = DescriptorStore(os.environ) if wanted.adopt_scripts else None
-        return build_script_services(wanted.home_directory, variables, masked, descriptors)
+        descriptors = DescriptorStore(os.environ)
+        return build_script_services(wanted.home_directory, variables, masked, descriptors, wanted.adopt_scripts)
 
     def _apply(self, configuration: Configuration) -> None:
         """Take over what may change while we run."""

@@ -59,17 +59,22 @@ class ScriptServices:
 
 
 def build_script_services(
-    home: str, environment: Mapping[str, str], masked: Iterable[str] = (), descriptors: DescriptorStore | None = None
+    home: str, environment: Mapping[str, str], masked: Iterable[str] = (), descriptors: DescriptorStore | None = None,
+    adopt: bool = False,
 ) -> ScriptServices:
     """The script services of an agent with this home directory.
 
     ``environment`` holds the variables of `environment.build`, which scripts find on top of the agent's own;
-    ``masked`` the values that must not appear in logs. With ``descriptors``, scripts are handed over to the next
-    process of the agent, and those of the one before adopted. Removes what that one had not finished receiving.
+    ``masked`` the values that must not appear in logs. With ``adopt``, scripts are handed over to the next process of
+    the agent, and those of the one before adopted, where ``descriptors`` can keep what that takes; without it, what is
+    kept is given up. Removes what the process before had not finished receiving.
     """
     store = WorkspaceStore(home)
     store.remove_incoming()
     keeper = Keeper(descriptors) if descriptors is not None and descriptors.available else None
+    if keeper is not None and not adopt:
+        keeper.drop_rest()
+        keeper = None
     host = ScriptHost(IsolationMutex(), for_scripts(inherited(), environment), account_name(), keeper)
     services = ScriptServices(store, host, Masker(masked))
     if keeper is not None:
