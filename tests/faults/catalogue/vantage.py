@@ -93,7 +93,7 @@ def agent_listens_to_loopback_only(stage: Stage) -> dict[str, Any]:
     return compared(stage, {})
 
 
-@fault("places-nowhere", "refused", "agent", r"Bad everywhere, also on the host itself")
+@fault("places-nowhere", "not_listening", "agent", r"Bad everywhere, also on the host itself")
 def agent_is_off(stage: Stage) -> dict[str, Any]:
     stage["web01"]
     return compared(stage, {})
