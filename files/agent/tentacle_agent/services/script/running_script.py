@@ -173,8 +173,6 @@ class RunningScript:
     def _run(self, way: Callable[[], int]) -> None:
         exit_code = EXIT_FATAL
         try:
-            if self._log_problem is not None:
-                raise self._log_problem
             exit_code = way()
         except HandedOver as handed:
             rests = handed.rests
@@ -190,6 +188,8 @@ class RunningScript:
         self._complete(exit_code)
 
     def _await_and_execute(self) -> int:
+        if self._log_problem is not None:
+            raise self._log_problem
         settings = self._settings
         self._claim = claim = self._host.mutex.claim(settings.mutex_name, settings.exclusive, settings.task)
         name = DEFAULT_NAME if settings.mutex_name is None else settings.mutex_name
