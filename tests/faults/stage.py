@@ -67,7 +67,6 @@ class Stage:
         self.scratch = scratch
         self.identities = identities
         self._hosts: dict[str, Host] = {}
-        self._programs: list[subprocess.Popen[bytes]] = []
         self._servers = contextlib.ExitStack()
         self.router = Host("router", *ROUTER, _network(), self._directory("router"))
         self._hosts["router"] = self.router
@@ -117,7 +116,7 @@ class Stage:
         with self[name].network:
             self._servers.enter_context(server(handler, "0.0.0.0", port))
 
-    def run(self, name: str, *command: object, port: int | None = None, **more: Any) -> subprocess.Popen[bytes]:
+    def run(self, name: str, *command: object, port: int) -> None:
         """Start a program on that host, and wait until something listens at `port`."""
         host = self[name]
         output = host.directory / "console.txt"
@@ -128,12 +127,8 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                **more,
             )
-            self._programs.append(process)
-            if port is not None:
-                self._wait_for(port, process, output)
-        return process
+            self._wait_for(port, process, output)
 
     def _wait_for(self, port: int, process: subprocess.Popen[bytes], output: pathlib.Path) -> None:
         limit = time.monotonic() + PATIENCE
