@@ -27,10 +27,6 @@ def lines_of(text: str, chain: str) -> list[str]:
     return jumps + rules
 
 
-def has_chain(text: str, chain: str) -> bool:
-    return any(line.startswith(f":{chain} ") for line in _filter_lines(text))
-
-
 def with_lines(text: str, chain: str, lines: list[str]) -> str:
     """The text with our lines replaced: the jumps before the first rule of INPUT, the chain before the end."""
     kept = [line for line in text.splitlines(keepends=True) if not _is_ours(line, chain)]
