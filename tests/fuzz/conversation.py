@@ -194,7 +194,7 @@ class Listening:
         """Keep what happened; neighbouring bytes of a stream count as one."""
         if self._log is None:
             return
-        if type(event) is not StreamData:
+        if not isinstance(event, StreamData):
             self._log.append(repr(event))
         elif self._log and isinstance(self._log[-1], bytearray):
             self._log[-1] += event.data

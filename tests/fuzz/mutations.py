@@ -57,8 +57,8 @@ def values() -> tuple[tuple[int, bytes], ...]:
     found = [(0x02, text(raw)) for raw in TEXTS]
     found += [(0x10, struct.pack("<q", number)[:4]) for number in NUMBERS]
     found += [(kind, struct.pack("<q", number)) for number in NUMBERS for kind in (0x12, 0x09, 0x11)]
-    found += [(0x01, struct.pack("<d", number)) for number in (0.0, -0.0, 0.5, 1e300, -1e19, 2.0**63, float("nan"),
-                                                             float("inf"), float("-inf"))]
+    doubles = (0.0, -0.0, 0.5, 1e300, -1e19, 2.0**63, float("nan"), float("inf"), float("-inf"))
+    found += [(0x01, struct.pack("<d", number)) for number in doubles]
     found += [(0x05, struct.pack("<iB", size, subtype) + bytes(range(size))) for size in (0, 1, 15, 16, 17, 40)
               for subtype in (0, 2, 3, 4, 5, 128)]
     found += [(0x05, struct.pack("<iB", size, 4) + bytes(16)) for size in (-1, 2**31 - 1, 999)]

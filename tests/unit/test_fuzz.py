@@ -116,4 +116,3 @@ def test_scripts_that_a_live_agent_gets_do_nothing() -> None:
         for element in message.elements:
             if message.document[element.name : element.value] in live.BODIES and message.document[element.start] == 2:
                 assert message.document[element.value + 4 : element.end - 1] == b"true"
-

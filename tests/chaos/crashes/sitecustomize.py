@@ -31,7 +31,7 @@ def _watch(event, arguments):
     if not _left[0]:
         try:
             with open(_file, encoding="ascii") as file:
-                number, _, _only[0] = file.read().partition(" ")
+                number, _unused, _only[0] = file.read().partition(" ")
             _left[0] = int(number)
             os.unlink(_file)
         except (OSError, ValueError):
