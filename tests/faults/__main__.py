@@ -28,10 +28,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "e2e"), os.environ["ANSIBLE_COLLECTIONS_PATH"]]
 os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"
 
-import catalogue  # noqa: F401 (fills the list)
 from agent_process import make_identity
+from catalogue import FAULTS
 from diagnosis import ask_as_user, diagnose
-from entry import FAULTS, Fault
+from entry import Fault
 from matrix import Outcome, closing, table
 from namespaces import Apart, unavailable
 from stage import Identities, Stage

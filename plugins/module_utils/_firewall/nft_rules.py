@@ -104,7 +104,7 @@ def _steps(rule: Document, packet: Packet, sets: dict[str, Document], place: str
     text = f"rule {rule.get('handle', '?')}{comment} of the chain {place} {rule['chain']} (nft)"
     truths: list[Truth] = []
     for statement in rule.get("expr", []):
-        kind, value = next(iter(statement.items()))
+        ((kind, value),) = statement.items()
         if kind == "match":
             truths.append(_match(value, packet, sets))
         elif kind == "limit":
@@ -126,7 +126,7 @@ def _map(value: Document, truths: list[Truth], packet: Packet, sets: dict[str, D
         yield Step(every(truths), ANYTHING, "", text)
         return
     for key, verdict in named:
-        kind, target = next(iter(verdict.items()))
+        ((kind, target),) = verdict.items()
         truth = _match({"op": "==", "left": value["key"], "right": key}, packet, sets)
         action = kind if kind in (*_VERDICTS, JUMP, GOTO) else NOTHING
         yield Step(every([*truths, truth]), action, (target or {}).get("target", ""), text)

@@ -147,5 +147,3 @@ def test_an_agent_that_does_not_listen_proves_its_main_loop_alone() -> None:
 @pytest.mark.parametrize(("given", "called"), [("::", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")])
 def test_every_address_is_called_by_one_that_there_is(given: str, called: str) -> None:
     assert Watchdog(1, (given, 7), lambda _seconds: True)._address == (called, 7)
-
-

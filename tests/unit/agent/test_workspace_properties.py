@@ -21,7 +21,11 @@ TICKETS = NAMES | st.text(min_size=250, max_size=260)
 
 
 def tree(root: pathlib.Path) -> set[str]:
-    return {os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root) for name in names}
+    return {
+        os.path.relpath(os.path.join(folder, name), root)
+        for folder, _folders, names in os.walk(root)
+        for name in names
+    }
 
 
 @settings(deadline=None, max_examples=300)
