@@ -82,6 +82,7 @@ class Runtime:
                 LOG.critical("%s", error)  # who starts it sees it anyway; who looks for the reason later finds it here
                 raise
             supervision.notify("READY=1")
+            share_one_arena()  # takes a library that nobody should wait for
             watchdog = self._watch_over()
             while not self._stops:
                 self._look()
@@ -111,7 +112,6 @@ class Runtime:
         for key in sorted(configuration.unknown):
             LOG.warning("The configuration has the key %r, which this version does not know; it is kept", key)
         raise_descriptor_limit()
-        share_one_arena()
         context = self._load_identity()
         home = configuration.home_directory
         self._scripts = self._build_scripts(context)

@@ -12,6 +12,7 @@ isolation mutex and the directory of workspaces.
 from __future__ import annotations
 
 import itertools
+import os
 from datetime import datetime, timezone
 
 from module_utils._halibut.contracts import (
@@ -88,8 +89,13 @@ class ScriptServiceV1(ScriptService):
         return answer
 
     def _new_ticket(self, task: str | None) -> str:
+        """A ticket that nobody has: one that an earlier process made in this very second still has its workspace."""
         moment = datetime.now(timezone.utc)
-        return f"{moment:%Y%m%d%H%M%S}-{(task or '').replace(_TASK_PREFIX, '')}-{next(self._numbers)}"
+        while True:
+            ticket = f"{moment:%Y%m%d%H%M%S}-{(task or '').replace(_TASK_PREFIX, '')}-{next(self._numbers)}"
+            with told_to_the_peer("The ticket cannot be made"):
+                if not os.path.lexists(self._store.find(ticket).path):
+                    return ticket
 
     def _result_without_script(self, workspace: Workspace) -> int:
         return 0

@@ -57,6 +57,15 @@ def test_the_whole_way(caller: Caller) -> None:
     assert not (caller.work / (ticket.task_id or "") / "scriptstate.json").exists()
 
 
+def test_a_ticket_of_an_earlier_process_is_not_made_again(caller: Caller) -> None:
+    ticket = start(caller, "echo first")
+    until_complete(caller, ticket)
+    later = Caller(caller.home)
+    made = {start(later, "echo second").task_id for _unused in range(20)}
+    assert ticket.task_id not in made
+    assert output(until_complete(caller, ticket)) == ["first"]
+
+
 def test_starting_twice_runs_twice(caller: Caller) -> None:
     tickets = [start(caller, "echo x >>../count"), start(caller, "echo x >>../count")]
     assert tickets[0] != tickets[1]
