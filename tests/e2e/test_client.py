@@ -149,23 +149,25 @@ def error_of(name: str, number: int, identity: MadeIdentity) -> ServiceCallError
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "kind"),
+    ("name", "number", "kind", "cause"),
     [
-        ("32-", 0, ServiceInvocationError),
-        ("32-", 4, ServiceInvocationError),
-        ("32-", 6, NoMatchingMethod),
-        ("32-", 7, NoMatchingMethod),
-        ("32-", 8, NoMatchingMethod),
-        ("16-", 0, ServiceInvocationError),
-        ("17-", 0, ServiceCallError),
-        ("18-", 0, NoMatchingMethod),
-        ("18-", 1, NoMatchingMethod),
+        ("32-", 0, ServiceInvocationError, "agent_error"),
+        ("32-", 4, ServiceInvocationError, "agent_error"),
+        ("32-", 6, NoMatchingMethod, "agent_error"),
+        ("32-", 7, NoMatchingMethod, "agent_error"),
+        ("32-", 8, NoMatchingMethod, "agent_error"),
+        ("16-", 0, ServiceInvocationError, "permissions"),
+        ("17-", 0, ServiceCallError, "agent_error"),
+        ("18-", 0, NoMatchingMethod, "agent_error"),
+        ("18-", 1, NoMatchingMethod, "agent_error"),
     ],
 )
-def test_classifies_recorded_errors(name: str, number: int, kind: type[Exception], identity: MadeIdentity) -> None:
+def test_classifies_recorded_errors(
+    name: str, number: int, kind: type[Exception], cause: str, identity: MadeIdentity
+) -> None:
     error = error_of(name, number, identity)
     assert error.__class__ is kind
-    assert error.cause == "agent_error"
+    assert error.cause == cause
     assert error.side == "agent"
 
 
