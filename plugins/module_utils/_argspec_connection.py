@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._client.endpoint import DEFAULT_PORT, Endpoint, Timeouts, endpoint
+from ._client.endpoint import DEFAULT_PORT, PROXY_PORT, Endpoint, Timeouts, endpoint
 from ._client.errors import ClientError, ServiceCallError
-from ._client.proxy import DEFAULT_PORT as PROXY_PORT
-from ._client.proxy import Proxy, proxy
 
 if TYPE_CHECKING:
     from ._client.client import Client
+    from ._client.proxy import Proxy
 
 DETAIL_LINES = 30  # how much of an agent's own account of an error is passed on
 
@@ -67,6 +66,8 @@ def timeout_of(parameters: dict[str, Any]) -> int:
 def proxy_of(parameters: dict[str, Any]) -> Proxy | None:
     """The checked proxy, or None; ClientError (invalid_input) with a sentence."""
     if parameters["proxy_host"]:
+        from ._client.proxy import proxy  # only here: most connections are made without one
+
         return proxy(
             parameters["proxy_host"],
             parameters["proxy_port"],

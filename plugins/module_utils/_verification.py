@@ -16,7 +16,7 @@ from ._argspec_connection import connection_arguments, endpoint_arguments, endpo
 from ._client.endpoint import Endpoint, host_name
 from ._client.errors import ClientError
 from ._client.identity import Identity, load
-from ._verify import host_findings
+from ._verify import target
 from ._verify.causes import CAUSES
 from ._verify.result import Result
 from ._verify.steps import DEFAULT_CONCURRENCY, Options, verify
@@ -36,7 +36,7 @@ def arguments() -> dict[str, dict[str, Any]]:
         "proof": {"type": "bool", "default": False},
         "vantage": {"type": "str"},
         "compare": {"type": "list", "elements": "dict"},
-        "inspect": {"type": "str", "choices": list(host_findings.CHOICES), "default": host_findings.AUTO},
+        "inspect": {"type": "str", "choices": list(target.CHOICES), "default": target.AUTO},
         "instance": {"type": "str"},
         "source": {"type": "str"},
         "endpoints": {"type": "list", "elements": "dict", "options": endpoint_arguments()},
@@ -91,7 +91,7 @@ def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple
         attempts += 1
         result = verify(endpoint, options)
         if result.ok or attempts > parameters["retries"]:
-            host_findings.look(result, parameters["inspect"], parameters["instance"], source_of(parameters))
+            target.look(result, parameters["inspect"], parameters["instance"], source_of(parameters))
             return result, attempts
         time.sleep(parameters["delay"])
 

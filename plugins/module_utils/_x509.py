@@ -14,7 +14,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 MAX_CERTIFICATE = 256 * 1024  # bytes; the largest seen in practice are below 10 KiB
@@ -83,8 +82,7 @@ _DIGEST_INFO = {
 }
 
 
-@dataclass(frozen=True)
-class CertificateFacts:
+class CertificateFacts(NamedTuple):
     """What a certificate says about itself. None: not said, or not known to this reader."""
 
     subject: str
@@ -273,7 +271,8 @@ def _time(element: _Element) -> datetime.datetime:
         raise ValueError(f"the certificate holds tag 0x{element.tag:02x} where a date is expected")
     if len(text) != 15 or not text.endswith("Z") or not text[:14].isdigit():
         raise ValueError(f"the certificate holds a date of unknown form: {text!r}")
-    return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+    year, month, day, hour, minute, second = int(text[:4]), *(int(text[at : at + 2]) for at in range(4, 14, 2))
+    return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
 
 
 def _key(element: _Element) -> tuple[str, int | None, str | None, tuple[int, int] | None]:

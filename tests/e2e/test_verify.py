@@ -6,21 +6,25 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from agent_process import AgentProcess
+from agent_process import ROOT, AgentProcess
 from ansible_command import adhoc
 from faulty_servers import closed_port, closes, echoes, resets, says, server, silent, tls
 from identities import MadeIdentity, make, short, with_sha1
 
 from module_utils._client.endpoint import endpoint
 from module_utils._client.identity import load
+from module_utils._instance import paths
 from module_utils._verify.causes import CAUSES
 from module_utils._verify.result import NAMES, Result
 from module_utils._verify.steps import Options, verify
@@ -86,6 +90,26 @@ def test_everything_is_good(agent: AgentProcess, identity: MadeIdentity) -> None
     assert all(step.seconds is not None for step in result.steps.values() if step.name not in untried)
     assert facts.client_certificate_requested is True
     assert facts.position == "loopback"
+
+
+def test_a_good_check_loads_nothing_that_it_has_no_use_for(agent: AgentProcess, identity: MadeIdentity) -> None:
+    """Ansible sends sources, so that every task compiles anew what it loads."""
+    parameters = {"host": "127.0.0.1", "port": agent.port, "client_cert": str(identity.path)}
+    if os.path.isdir(paths.records_directory(paths.MACHINE)):  # on the host of an agent it looks at that
+        parameters["inspect"] = "never"
+    program = (
+        "import json, sys; from module_utils import _verification as it; given = json.loads(sys.argv[1]);"
+        "given = {**{name: entry.get('default') for name, entry in it.arguments().items()}, **given};"
+        "print(json.dumps([it.check(given)[0].cause, sorted(sys.modules)]))"
+    )
+    command = [sys.executable, "-c", program, json.dumps(parameters)]
+    home = {"TentacleMachineConfigurationHomeDirectory": "/nonexistent", "PYTHONPATH": str(ROOT / "plugins")}
+    done = subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, check=True)
+    cause, loaded = json.loads(done.stdout)
+    assert cause == "ok"
+    unused = ("_client.alerts", "_client.client", "_client.proxy", "_client.session", "_halibut.scripts",
+              "_instance.files", "_verify.host_facts", "_verify.proof", "_verify.versions")  # fmt: skip
+    assert not {f"module_utils.{name}" for name in unused} & set(loaded)
 
 
 def test_without_a_client_certificate_trust_is_not_known(agent: AgentProcess) -> None:

@@ -19,7 +19,7 @@ from agent_process import AgentProcess, Identity
 
 from module_utils._client.endpoint import endpoint
 from module_utils._instance import paths, records
-from module_utils._verify import host_findings
+from module_utils._verify import target
 from module_utils._verify.result import Result
 from module_utils._verify.steps import Options, verify
 
@@ -36,9 +36,9 @@ def fixture_agent(
         yield running
 
 
-def look(port: int, mode: str = host_findings.AUTO, instance: str | None = None) -> Result:
+def look(port: int, mode: str = target.AUTO, instance: str | None = None) -> Result:
     result = verify(endpoint("127.0.0.1", port), Options(timeout=1))
-    host_findings.look(result, mode, instance)
+    target.look(result, mode, instance)
     return result
 
 
@@ -102,12 +102,12 @@ def test_an_agent_that_is_told_not_to_listen(agent: AgentProcess) -> None:
 def test_the_port_of_no_instance(agent: AgentProcess) -> None:
     free = agent.port + 1 if agent.port < 65535 else agent.port - 1
     assert look(free).facts.target is None
-    asked = look(free, host_findings.ALWAYS)
+    asked = look(free, target.ALWAYS)
     assert asked.cause == "port_mismatch"
     assert f"Test (port {agent.port})" in asked.evidence
     named = look(free, instance="Nobody")
     assert named.cause == "service_missing"
-    assert look(agent.port, host_findings.NEVER).facts.target is None
+    assert look(agent.port, target.NEVER).facts.target is None
 
 
 def test_a_disk_that_is_full(tmp_path: pathlib.Path, agent: AgentProcess) -> None:
@@ -134,7 +134,7 @@ def test_the_verdict_of_the_packet_filter(agent: AgentProcess) -> None:
     rule = f"ip saddr 192.0.2.9 tcp dport {agent.port} drop"
     rules = f"table inet x {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}"
     code = (
-        "from module_utils._verify.host_findings import ask_firewall\n"
+        "from module_utils._verify.target import ask_firewall\n"
         f"for source in ('192.0.2.9', '192.0.2.8'): print(ask_firewall(source, {agent.port})['verdict'])\n"
     )
     root = pathlib.Path(__file__).resolve().parents[2]

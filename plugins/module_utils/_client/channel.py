@@ -10,22 +10,25 @@ ClientError and nothing else for whatever the other side or the network does; af
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, Optional, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Protocol
 
 from .._halibut import events, thumbprint
 from .._halibut.bson import Guid
 from .._halibut.connection import Connection, Role
-from .._halibut.contracts import DataStream
 from .._halibut.errors import HalibutError, LocalProtocolError
 from .._halibut.messages import Request, Response, streams_of
+from .._halibut.objects import DataStream
 from . import failures, transport
-from . import proxy as proxies
 from .endpoint import Endpoint, Timeouts
 from .errors import ClientError
 from .identity import Identity, context
+
+if TYPE_CHECKING:
+    from .proxy import Proxy
 
 COPY_SIZE = 256 * 1024  # bytes of a file in memory at a time
 _SEEN = 512  # bytes of an answer that are kept in case it is none
@@ -59,7 +62,7 @@ class Channel:
         self._where = str(endpoint)
         self._identity = identity
         self._timeouts = timeouts
-        self._protocol = Connection(Role.CLIENT) if types is None else Connection(Role.CLIENT, types)
+        self._protocol = Connection(Role.CLIENT, types)
         self._events: deque[Any] = deque()
         self._seen = b""
         self._ended = False
@@ -71,7 +74,7 @@ class Channel:
         identity: Identity | None,
         timeouts: Timeouts,
         types: Mapping[str, Any] | None = None,
-        proxy: proxies.Proxy | None = None,
+        proxy: Proxy | None = None,
     ) -> Channel:
         """Connect, agree on TLS, and compare the thumbprint before anything is said."""
         try:
@@ -203,25 +206,26 @@ class Channel:
 
 
 def _agree(
-    endpoint: Endpoint, identity: Identity | None, timeouts: Timeouts, proxy: proxies.Proxy | None, *, weak: bool
+    endpoint: Endpoint, identity: Identity | None, timeouts: Timeouts, proxy: Proxy | None, *, weak: bool
 ) -> transport.TlsStream:
-    goal = proxy or endpoint
-    try:
-        addresses = transport.resolve(goal.host, goal.port)
-    except (OSError, UnicodeError) as error:
-        failure = error if isinstance(error, OSError) else OSError(str(error))
-        if proxy is not None:
-            raise proxies.not_reached(failure, proxy) from error
-        raise failures.not_resolved(failure, goal.host) from error
-    try:
-        connection = transport.dial(addresses, timeouts.connect)
-    except OSError as error:
-        if proxy is not None:
-            raise proxies.not_reached(error, proxy) from error
-        raise failures.not_connected(error, str(endpoint), timeouts.connect) from error
     if proxy is not None:
-        proxies.tunnel(connection, proxy, endpoint, timeouts.connect)
+        from . import proxy as proxies  # only here: most connections are made without one
+
+        connection = proxies.dial(proxy, endpoint, timeouts.connect)
+    else:
+        connection = _dial(endpoint, timeouts.connect)
     return transport.TlsStream.open(connection, context(identity, weak=weak), endpoint.host, timeouts.handshake)
+
+
+def _dial(endpoint: Endpoint, timeout: float) -> socket.socket:
+    try:
+        addresses = transport.resolve(endpoint.host, endpoint.port)
+    except (OSError, UnicodeError) as error:
+        raise failures.not_resolved(error, endpoint.host) from error
+    try:
+        return transport.dial(addresses, timeout)
+    except OSError as error:
+        raise failures.not_connected(error, str(endpoint), timeout) from error
 
 
 def check_pin(endpoint: Endpoint, der: bytes) -> None:

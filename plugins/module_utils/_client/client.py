@@ -24,7 +24,8 @@ from .._halibut.contracts import (
 from . import scripts
 from .channel import Progress, Sink
 from .errors import ClientError, NoMatchingMethod
-from .session import CAPABILITIES, Session
+from .requests import CAPABILITIES
+from .session import Session
 
 SCRIPTS = "IScriptServiceV2"
 SCRIPTS_V1 = "IScriptService"

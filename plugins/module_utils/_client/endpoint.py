@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .._halibut import limits, thumbprint
+from .._halibut.values import value
 from .errors import ClientError
 
 DEFAULT_PORT = 10933
+PROXY_PORT = 8080  # of an HTTP proxy on the way, where none is named
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -33,7 +34,7 @@ class Endpoint(NamedTuple):
         return f"https://{self}/".lower()
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Timeouts:
     """How long to wait, in seconds, and how often to try (docs/protocol/halibut-wire.md §7.1, §7.4)."""
 

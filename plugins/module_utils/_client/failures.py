@@ -16,7 +16,6 @@ import socket
 import ssl
 
 from .._halibut.errors import LocalProtocolError, RemoteProtocolError
-from .alerts import in_words
 from .errors import ClientError
 from .identity import Identity
 from .services import is_http, named_service, printable
@@ -75,9 +74,9 @@ _OUR_CERTIFICATE = frozenset(
 )
 
 
-def not_resolved(error: OSError, host: str) -> ClientError:
+def not_resolved(error: OSError | UnicodeError, host: str) -> ClientError:
     """A name that gave no address."""
-    why = error.strerror or str(error)
+    why = getattr(error, "strerror", None) or str(error)
     retried = getattr(error, "errno", None) == socket.EAI_AGAIN
     return ClientError("dns", f"The name {host} cannot be resolved here: {why}.", unsent=retried)
 
@@ -262,6 +261,8 @@ def not_exchanged(error: Exception | None, where: str, called: str, timeout: flo
 
 def _tls_failure(error: OSError, where: str, identity: Identity | None, *, agreed: bool = True) -> ClientError:
     """`agreed`: the other side had chosen version and cipher before, so that the failure is about something else."""
+    from .alerts import in_words  # only here: a check of a good agent fails in the other ways too
+
     reason = getattr(error, "reason", None) or str(error)
     if agreed and reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
         return ClientError(

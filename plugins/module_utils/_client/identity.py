@@ -12,10 +12,10 @@ from __future__ import annotations
 import functools
 import re
 import ssl
-from dataclasses import dataclass
 
 from .. import _x509
 from .._halibut import thumbprint
+from .._halibut.values import value
 from .errors import ClientError
 
 _IGNORE_UNEXPECTED_EOF = 0x80  # .NET peers end without close_notify; newer Pythons have a name for it
@@ -23,7 +23,7 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-
 _TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Identity:
     """A caller's certificate: where it is, and what is known of it."""
 

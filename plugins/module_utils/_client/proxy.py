@@ -16,10 +16,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .endpoint import Endpoint, host_name
+from . import transport
+from .endpoint import PROXY_PORT, Endpoint, host_name
 from .errors import ClientError
 
-DEFAULT_PORT = 8080
 ANSWER_SECONDS = 15.0  # what the Octopus Server waits
 MAX_ANSWER = 16 * 1024
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?: ([^\r\n]*))?")
@@ -34,7 +34,7 @@ class Proxy:
     """Where the proxy is, and the login for it. The password is not part of its representation."""
 
     host: str
-    port: int = DEFAULT_PORT
+    port: int = PROXY_PORT
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -61,7 +61,7 @@ class ProxyError(ClientError):
     answer: Answer | None = None
 
 
-def proxy(host: str, port: int = DEFAULT_PORT, username: str | None = None, password: str | None = None) -> Proxy:
+def proxy(host: str, port: int = PROXY_PORT, username: str | None = None, password: str | None = None) -> Proxy:
     """A checked proxy from what a user wrote; ClientError (invalid_input) with a sentence otherwise."""
     if not 0 < port < 65536:
         raise ClientError("invalid_input", f"{port} is no port of a proxy: a number from 1 to 65535 is expected.")
@@ -144,7 +144,17 @@ def judge(answer: Answer, way: Proxy, endpoint: Endpoint) -> ProxyError | None:
     return ProxyError("unknown", f"{said}.", also=("proxy_denied", "proxy_no_route", "proxy_not_tunnel"))
 
 
-def not_reached(error: OSError, way: Proxy) -> ProxyError:
+def dial(way: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
+    """A connection to `endpoint` through the tunnel, `timeout` seconds for each step; ClientError otherwise."""
+    try:
+        connection = transport.dial(transport.resolve(way.host, way.port), timeout)
+    except (OSError, UnicodeError) as error:
+        raise not_reached(error, way) from error
+    tunnel(connection, way, endpoint, timeout)
+    return connection
+
+
+def not_reached(error: OSError | UnicodeError, way: Proxy) -> ProxyError:
     """The proxy itself did not answer, or not in time."""
     why = "it did not answer in time" if isinstance(error, (TimeoutError, socket.timeout)) else _why(error)
     return ProxyError("proxy_unreachable", f"The proxy {way} cannot be reached: {why}.", unsent=True)
@@ -206,5 +216,5 @@ def _text(raw: bytes) -> str:
     return "".join(char if char.isprintable() else "." for char in raw[:120].decode("latin-1")).strip()
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or str(error)
+def _why(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)

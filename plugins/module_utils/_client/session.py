@@ -10,23 +10,22 @@ Q23), or if the caller says that the call may be repeated, as Tentacle's own cli
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._halibut import limits
 from .._halibut.bson import Guid
-from .._halibut.messages import Request
 from .channel import Channel, Progress, Receive
 from .endpoint import Endpoint, Timeouts
 from .errors import ClientError, ServiceCallError, service_call_error
 from .identity import Identity, load
-from .proxy import Proxy
+from .requests import request
 
-CAPABILITIES = "ICapabilitiesServiceV2"  # the one service that asks for nothing and changes nothing
+if TYPE_CHECKING:
+    from .proxy import Proxy
+
 REPEAT_SECONDS = 60  # how long a call that may be repeated is tried again, as Tentacle's client does
 _FINAL = frozenset(
     {
@@ -139,7 +138,9 @@ class Session:
         progress: Progress | None,
     ) -> Any:
         self._channel = None  # until the answer is complete
-        response = channel.exchange(self.request(service, method, params), streams, receive, progress)
+        self._count += 1
+        asked = request(self.endpoint, service, method, params, number=self._count, attempts=self.timeouts.attempts)
+        response = channel.exchange(asked, streams, receive, progress)
         self._channel = channel
         if response.error is not None:
             raise service_call_error(response.error, f"{service}.{method} on {self.endpoint}")
@@ -164,25 +165,3 @@ class Session:
         self.connections += 1
         channel.greet()
         return channel
-
-    def request(self, service: str, method: str, params: tuple[Any, ...]) -> Request:
-        """A request as Halibut's client writes it (docs/protocol/halibut-wire.md §4.4)."""
-        self._count += 1
-        activity = uuid.UUID(bytes=os.urandom(16), version=4)
-        name = f"{service}::{method}Async[{self._count}] / {activity}"
-        return Request(name, Guid.from_uuid(activity), service, method, params, self._description())
-
-    def _description(self) -> dict[str, Any]:
-        """The `endpoint` member, of no use to a listener but expected (docs/protocol/halibut-wire.md §4.6)."""
-        return {
-            "PollingRequestQueueTimeout": "00:02:00",
-            "RetryListeningSleepInterval": "00:00:01",
-            "RetryCountLimit": self.timeouts.attempts,
-            "ConnectionErrorRetryTimeout": "00:05:00",
-            "TcpClientConnectTimeout": "00:01:00",
-            "BaseUri": self.endpoint.uri,
-            "RemoteThumbprint": self.endpoint.thumbprint,
-            "Proxy": None,
-            "ForceResolveHost": None,
-            "IsWebSocketEndpoint": False,
-        }

@@ -61,9 +61,10 @@ class Guid(bytes):
     @classmethod
     def new(cls, random16: bytes) -> Guid:
         """A random (version 4) GUID out of 16 random bytes, which the caller supplies: the core has no source."""
-        import uuid  # brings `platform`, and a service rarely needs it
-
-        return cls(uuid.UUID(bytes=random16, version=4).bytes_le)
+        made = bytearray(random16[3::-1] + random16[5:3:-1] + random16[7:5:-1] + random16[8:16])
+        made[7] = made[7] & 0x0F | 0x40
+        made[8] = made[8] & 0x3F | 0x80
+        return cls(made)
 
     @classmethod
     def from_uuid(cls, value: uuid.UUID) -> Guid:
@@ -71,12 +72,13 @@ class Guid(bytes):
 
     @property
     def uuid(self) -> uuid.UUID:
-        import uuid
+        import uuid  # brings `platform`, and is rarely needed
 
         return uuid.UUID(bytes_le=bytes(self))
 
     def __str__(self) -> str:
-        return str(self.uuid)
+        fields = (self[3::-1], self[5:3:-1], self[7:5:-1], self[8:10], self[10:])
+        return "-".join(field.hex() for field in fields)
 
 
 class Encoded(bytes):

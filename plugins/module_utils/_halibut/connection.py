@@ -25,7 +25,6 @@ from typing import Callable
 
 from . import bson, control
 from .buffer import Buffer
-from .contracts import TYPES
 from .control import PrefaceReader
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import (
@@ -87,12 +86,16 @@ class State(enum.Enum):
 
 
 class Connection:
-    """The state of one connection. `types` maps every acceptable `$type` to its class.
+    """The state of one connection. `types` maps every acceptable `$type` to its class (None: `contracts.TYPES`).
 
     `endpoint` may be shared by all connections of a service; it saves each of them reading what the last one has read.
     """
 
-    def __init__(self, role: Role, types: Types = TYPES, endpoint: bson.Memory | None = None) -> None:
+    def __init__(self, role: Role, types: Types | None = None, endpoint: bson.Memory | None = None) -> None:
+        if types is None:
+            from .contracts import TYPES  # only here: who makes one harmless call needs few of them
+
+            types = TYPES
         self._role = role
         self._state = State.PREFACE
         self._error: RemoteProtocolError | None = None

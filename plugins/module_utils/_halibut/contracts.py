@@ -22,7 +22,8 @@ from typing import Any
 
 from . import slots
 from .bson import Int64
-from .objects import Contract, DataStream, Untyped, legacy, present
+from .capabilities import CapabilitiesResponseV2
+from .objects import Contract, DataStream, Untyped, legacy
 from .scripts import (
     BASH,
     COMPLETE,
@@ -109,26 +110,6 @@ class UploadResult(Contract):
 
     def _members(self) -> dict[str, Any]:
         return {"FullPath": self.full_path, "Hash": self.hash, "Length": Int64(self.length)}
-
-
-@value(frozen=True)
-class CapabilitiesResponseV2(Contract):
-    """The names of the services that an agent offers."""
-
-    supported_capabilities: tuple[str | None, ...]
-
-    TYPE_NAMES = present("Capabilities.CapabilitiesResponseV2")
-    TYPE_NAME = TYPE_NAMES[0]
-    _NAMES = Members("CapabilitiesResponseV2", TYPE_NAMES, "SupportedCapabilities")
-
-    @classmethod
-    def from_document(cls, value: Any) -> CapabilitiesResponseV2:
-        where = "CapabilitiesResponseV2.SupportedCapabilities"
-        listed = slots.items(cls._NAMES.of(value).get("SupportedCapabilities"), where)
-        return cls(tuple(slots.text(item, where) for item in listed or ()))
-
-    def _members(self) -> dict[str, Any]:
-        return {"SupportedCapabilities": list(self.supported_capabilities)}
 
 
 TYPES: Mapping[str, type[Contract]] = {

@@ -32,6 +32,7 @@ CONFIGURATION_NAME = "tentacle.json"
 IDENTITY_NAME = "identity.pem"
 LOCAL_CONFIGURATION_NAME = "Tentacle.config"
 CONFIGURATION_HOME_VARIABLE = "TentacleMachineConfigurationHomeDirectory"
+MACHINE = {CONFIGURATION_HOME_VARIABLE: f"/etc/{PROGRAM}"}  # an environment that leads everybody to the machine's own
 
 # Unit names, directory names and the original's record names all have to be able to carry it.
 _INSTANCE_NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"

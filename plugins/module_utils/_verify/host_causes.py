@@ -137,20 +137,6 @@ HOST_CAUSES = (
         "The message names the lock.",
     ),
     (
-        "firewall_missing",
-        "caller",
-        "The firewall that was asked for is not installed on the host.",
-        "Install it, or leave the option out: then what is active is used.",
-        "The message names the firewall.",
-    ),
-    (
-        "firewall_failed",
-        "agent",
-        "The firewall of the host cannot be read or changed.",
-        "Read the message, and run its command by hand on the host; it needs root.",
-        "The message has the firewall's own words.",
-    ),
-    (
         "service_failed",
         "agent",
         "The agent's service cannot be installed, started or stopped.",

@@ -81,8 +81,7 @@ def _is_meant(entry: dict[str, Any], port: int, instance: str | None) -> bool:
 
 def _records() -> list[records.Record]:
     """The instances of this account, and those of the machine."""
-    machine = {paths.CONFIGURATION_HOME_VARIABLE: f"/etc/{paths.PROGRAM}"}
-    found = {record.path: record for record in (*records.list_records(machine), *records.list_records())}
+    found = {record.path: record for record in (*records.list_records(paths.MACHINE), *records.list_records())}
     return list(found.values())
 
 

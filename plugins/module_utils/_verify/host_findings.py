@@ -1,7 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""The step `target`: put what the agent's own host tells in the place of what a connection could only guess.
+"""Put what the agent's own host tells in the place of what a connection could only guess.
 
 A connection sees that nobody answers; the host knows why. So a cause of the connection is replaced where the host's
 facts leave one reason only, and what is wrong without being in the way becomes a finding.
@@ -12,15 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._client.errors import ClientError
-from .result import FAILED, Result, Stopwatch
+from .result import Result
 
 if TYPE_CHECKING:
     from .host_facts import HostFacts
 
-AUTO, ALWAYS, NEVER = "auto", "always", "never"
-CHOICES = (AUTO, ALWAYS, NEVER)
-
-_ON_HOST = ("loopback", "own_address")
 # What a connection reports where another program, or a left-over of the agent, may sit at the port.
 _ANSWERED = frozenset(
     {
@@ -35,43 +31,6 @@ _ANSWERED = frozenset(
 )
 
 
-def look(result: Result, mode: str, instance: str | None = None, source: str | None = None) -> None:
-    """Look at this host where it is the agent's; `source` is the address that its packet filter is asked about.
-
-    With `auto` that is the case where the agent's address is one of this host's and an instance has the port.
-    """
-    if mode == NEVER:
-        result.skip("target", "Not asked for.")
-        return
-    if mode == AUTO and result.facts.position not in _ON_HOST:
-        result.skip("target", "The check was not made on the agent's own host.")
-        return
-    from .host_facts import gather, is_known  # only here: most checks are made from elsewhere, and need none of it
-
-    port = result.endpoint.port
-    if mode == AUTO and instance is None and not is_known(port):
-        result.skip("target", "No instance on this host has this port.")
-    else:
-        with Stopwatch(result, "target") as step:
-            facts = gather(port, instance)
-            if source is not None:
-                facts.firewall = ask_firewall(source, port)
-            result.facts.target = facts.as_dict()
-            step.evidence = _summary(facts)
-            before = result.cause
-            conclude(result, facts, instance)
-            if result.cause != before:
-                step.status = FAILED
-
-
-def ask_firewall(source: str, port: int) -> dict[str, str]:
-    """What this host's packet filter does with a new connection from `source`, an IP address. Only reads."""
-    from .._firewall.verdict import judge  # only here: it is large, and seldom asked for
-
-    verdict = judge(source, port)
-    return {"source": source, "verdict": verdict.word, "evidence": verdict.evidence}
-
-
 def conclude(result: Result, facts: HostFacts, wanted: str | None = None) -> None:
     """Replace the cause where the facts leave one reason, and add findings. Pure but for `result`."""
     reason = _reason(result, facts, wanted)
@@ -82,6 +41,18 @@ def conclude(result: Result, facts: HostFacts, wanted: str | None = None) -> Non
     for word, evidence in _findings(facts):
         if word != result.cause:
             result.find(word, evidence)
+
+
+def summary(facts: HostFacts) -> str:
+    """What was seen on the host, in one line."""
+    parts = [f"Instance {facts.instance['name']}" if facts.instance else "No instance for this port"]
+    if facts.service:
+        parts.append(f"unit {facts.service['active']}" if facts.service["installed"] else "no unit")
+    holders = ", ".join(f"{holder['command'] or holder['user']} at {holder['address']}" for holder in facts.holders)
+    parts.append(f"port held by {holders}" if holders else "nobody holds the port")
+    if facts.firewall:
+        parts.append(f"packet filter: {facts.firewall['verdict']}")
+    return "; ".join(parts) + ("." if not facts.notes else ". " + " ".join(facts.notes))
 
 
 def _reason(result: Result, facts: HostFacts, wanted: str | None) -> tuple[str, str] | None:
@@ -184,14 +155,3 @@ def _lacking(facts: HostFacts) -> str:
 def _fullness(facts: HostFacts) -> str:
     disk = facts.disk or {}
     return f"The disk with {disk['path']} is full: {disk['bytes_free']} bytes and {disk['files_free']} files are left."
-
-
-def _summary(facts: HostFacts) -> str:
-    parts = [f"Instance {facts.instance['name']}" if facts.instance else "No instance for this port"]
-    if facts.service:
-        parts.append(f"unit {facts.service['active']}" if facts.service["installed"] else "no unit")
-    holders = ", ".join(f"{holder['command'] or holder['user']} at {holder['address']}" for holder in facts.holders)
-    parts.append(f"port held by {holders}" if holders else "nobody holds the port")
-    if facts.firewall:
-        parts.append(f"packet filter: {facts.firewall['verdict']}")
-    return "; ".join(parts) + ("." if not facts.notes else ". " + " ".join(facts.notes))

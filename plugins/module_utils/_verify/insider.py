@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from .._client.channel import Channel
-from .._client.endpoint import Timeouts
 from .._client.errors import ClientError, NoMatchingMethod, service_call_error
 from .._client.identity import Identity
-from .._client.session import CAPABILITIES, Session
+from .._client.requests import CAPABILITIES, request
 from .result import Result, Stopwatch
 
 _OLD_SERVICES = ["IScriptService", "IFileTransferService"]  # what agents older than the call offer
@@ -21,7 +20,7 @@ def skip(result: Result, why: str) -> None:
     result.skip("capabilities", why)
 
 
-def introduce(result: Result, channel: Channel, timeouts: Timeouts) -> None:
+def introduce(result: Result, channel: Channel) -> None:
     """Say hello with the caller's certificate, and make one harmless call."""
     try:
         with Stopwatch(result, "identity") as step:
@@ -29,7 +28,7 @@ def introduce(result: Result, channel: Channel, timeouts: Timeouts) -> None:
             result.facts.trusted = True
             step.evidence = f"The agent answered {answer.kind} {answer.version}: it trusts our certificate."
         with Stopwatch(result, "capabilities") as step:
-            result.facts.capabilities = _ask(result, channel, timeouts)
+            result.facts.capabilities = _ask(result, channel)
             step.evidence = ", ".join(result.facts.capabilities) + "."
         channel.close(goodbye=True)
     except ClientError as error:
@@ -37,10 +36,9 @@ def introduce(result: Result, channel: Channel, timeouts: Timeouts) -> None:
             result.facts.trusted = False
 
 
-def _ask(result: Result, channel: Channel, timeouts: Timeouts) -> list[str]:
+def _ask(result: Result, channel: Channel) -> list[str]:
     where = result.endpoint
-    request = Session(where, timeouts=timeouts).request(CAPABILITIES, "GetCapabilities", ())
-    response = channel.exchange(request, {}, None, None)
+    response = channel.exchange(request(where, CAPABILITIES, "GetCapabilities"), {}, None, None)
     if response.error is not None:
         error = service_call_error(response.error, f"{CAPABILITIES}.GetCapabilities on {where}")
         if isinstance(error, NoMatchingMethod):

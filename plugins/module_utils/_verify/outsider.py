@@ -115,7 +115,7 @@ class Outsider:
     def _say_hello(self, identity: Identity | None, step: Step) -> bool | None:
         """Whether the hello was refused; None where that could not be tried."""
         try:
-            channel = Channel(self._way.stream(identity), self._result.endpoint, identity, self._timeouts)
+            channel = Channel(self._way.stream(identity), self._result.endpoint, identity, self._timeouts, {})
             answer = channel.greet()
         except ClientError as error:
             if error.cause == "server_not_trusted":

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from .._client.endpoint import Endpoint
 from .._client.services import printable
 from .._client.transport import TlsStream
+from .._halibut.values import value
 
 MAX_PAGE = 64 * 1024
 _TITLE = re.compile(rb"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _DEFAULT = b"<html><body><p>Hello!</p></body></html>"  # what the library itself shows
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Page:
     """What came back. `status` None: no HTTP; `tentacle` None: nothing was shown, which an agent may be told to do."""
 

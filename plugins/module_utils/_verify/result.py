@@ -35,7 +35,7 @@ SLOW_SECONDS = 2.0  # a step that took longer is worth a finding
 _TIMED = ("tcp", "first_bytes", "tls", "page", "identity", "capabilities", "stranger")
 
 
-@dataclass
+@dataclass(eq=False)  # nobody compares them, and each method that is made takes its time
 class Step:
     """One thing that was tried. `seconds` is None where it was not."""
 
@@ -45,7 +45,7 @@ class Step:
     evidence: str = "Not reached."
 
 
-@dataclass
+@dataclass(eq=False)
 class Facts:
     """Everything that was learned on the way; None: not learned."""
 
@@ -74,7 +74,7 @@ class Facts:
     vantages: list[dict[str, Any]] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """The outcome of one check: the first thing to repair, and everything that speaks for it."""
 

@@ -13,27 +13,30 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from .._client import alerts, failures, services, transport
-from .._client import proxy as proxies
+from .._client import failures, transport
 from .._client.channel import Channel, mismatch
 from .._client.endpoint import Endpoint, Timeouts
 from .._client.errors import ClientError
 from .._client.identity import Identity, context
-from .._client.proxy import Proxy
 from .._halibut import thumbprint
-from . import between, certificate, insider, versions
+from .._halibut.capabilities import CAPABILITIES_TYPES
+from .._halibut.values import replace, value
+from . import between, certificate, insider
 from .addresses import Attempt, connect_all, find_broken
 from .outsider import Outsider
 from .result import FAILED, OK, Result, Stopwatch
 from .way import Way, position
 
+if TYPE_CHECKING:
+    from .._client.proxy import Proxy
+
 DEFAULT_SECONDS = 15.0
 DEFAULT_CONCURRENCY = 100  # checks at once: twice as many cost nothing and gain nothing while endpoints answer
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Options:
     """How to check. `timeout` is for each step, in seconds.
 
@@ -121,8 +124,11 @@ class _Check:
         elif not trustworthy:
             insider.skip(result, "Nothing is said to a host that shows another certificate than expected.")
         else:
-            insider.introduce(result, Channel(stream, self._endpoint, options.identity, self._timeouts), self._timeouts)
+            channel = Channel(stream, self._endpoint, options.identity, self._timeouts, CAPABILITIES_TYPES)
+            insider.introduce(result, channel)
         if options.tls_versions:
+            from . import versions  # only here, as everything that a usual check has no use for
+
             versions.probe(result, way)
         else:
             result.skip("tls_versions", "Not asked for.")
@@ -155,10 +161,11 @@ class _Check:
             try:
                 found = transport.resolve(goal.host, goal.port)
             except (OSError, UnicodeError) as error:
-                failure = error if isinstance(error, OSError) else OSError(str(error))
                 if self._options.proxy is not None:
-                    raise proxies.not_reached(failure, self._options.proxy) from error
-                raise failures.not_resolved(failure, goal.host) from error
+                    from .._client.proxy import not_reached
+
+                    raise not_reached(error, self._options.proxy) from error
+                raise failures.not_resolved(error, goal.host) from error
             step.evidence = f"{goal.host} is {', '.join(address.text for address in found)}."
             self._facts.addresses = [Attempt(address).as_dict() for address in found]
         return found
@@ -184,7 +191,9 @@ class _Check:
         telling = min(attempts, key=lambda attempt: order.index(attempt.status))
         error = telling.error or TimeoutError()
         if self._options.proxy is not None:
-            return proxies.not_reached(error, self._options.proxy)
+            from .._client.proxy import not_reached
+
+            return not_reached(error, self._options.proxy)
         failure = failures.not_connected(error, self._where, self._options.timeout)
         if telling.status == "unreachable" and telling.seconds is not None:
             failure.evidence = f"{failure.evidence[:-1]} (said after {telling.seconds:.1f} s)."
@@ -195,12 +204,14 @@ class _Check:
         if proxy is None:
             self.result.skip("proxy", "No proxy was given.")
             return
+        from .._client.proxy import ProxyError, tunnel
+
         self._facts.proxy = {"host": proxy.host, "port": proxy.port, "username": proxy.username}
         self._facts.proxy.update(status=None, reason=None, server=None)
         with Stopwatch(self.result, "proxy") as step:
             try:
-                answer = proxies.tunnel(connection, proxy, self._endpoint, self._options.timeout)
-            except proxies.ProxyError as error:
+                answer = tunnel(connection, proxy, self._endpoint, self._options.timeout)
+            except ProxyError as error:
                 if error.answer is not None:
                     self._facts.proxy.update(error.answer.as_dict())
                 raise
@@ -234,6 +245,8 @@ class _Check:
 
     def _shake_weak_hands(self, error: transport.HandshakeError, way: Way) -> transport.TlsStream:
         """A second try with weak parameters allowed, where that was the trouble: the thumbprint decides anyway."""
+        from .._client import alerts, services
+
         if failures.is_weakness(error.error):
             way.weak = True
             try:
@@ -251,7 +264,9 @@ class _Check:
             self._facts.first_bytes = services.printable(error.first)
         failure = failures.no_handshake(error.error, error.first, self._where, self._options.identity)
         if self._options.proxy is not None:
-            failure = proxies.behind(failure, self._options.proxy)
+            from .._client.proxy import behind
+
+            failure = behind(failure, self._options.proxy)
         raise failure from error
 
     def _compare(self, der: bytes) -> bool:

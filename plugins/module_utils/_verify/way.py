@@ -9,30 +9,35 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .._client import proxy as proxies
 from .._client import transport
 from .._client.endpoint import Endpoint
 from .._client.identity import Identity, context
-from .._client.proxy import Proxy
+
+if TYPE_CHECKING:
+    from .._client.proxy import Proxy
 
 
-@dataclass
 class Way:
     """Where to connect to, how long to wait for each step, and whether weak TLS parameters had to be allowed."""
 
-    endpoint: Endpoint
-    address: transport.Address
-    timeout: float
-    proxy: Proxy | None = None
-    weak: bool = False
+    def __init__(
+        self, endpoint: Endpoint, address: transport.Address, timeout: float, proxy: Proxy | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self.address = address
+        self.timeout = timeout
+        self.proxy = proxy
+        self.weak = False
 
     def stream(self, identity: Identity | None = None, only: ssl.TLSVersion | None = None) -> transport.TlsStream:
         """A new connection with TLS. Raises OSError, HandshakeError, and ClientError for what a proxy says."""
         connection = transport.dial([self.address], self.timeout)
         if self.proxy is not None:
-            proxies.tunnel(connection, self.proxy, self.endpoint, self.timeout)
+            from .._client.proxy import tunnel  # only here: most checks go straight
+
+            tunnel(connection, self.proxy, self.endpoint, self.timeout)
         settings = context(identity, weak=self.weak, only=only)
         return transport.TlsStream.open(connection, settings, self.endpoint.host, self.timeout)
 

@@ -57,11 +57,12 @@ def execute(options: Values, context: Context) -> int:
         raise UsageError("--timeout has to be one second at least.")
     target, identity, proxy = _read(options)
 
-    from module_utils._verify import host_findings, steps, throwaway
+    from module_utils._verify import steps, throwaway
+    from module_utils._verify import target as host
 
     with throwaway.throwaway() as impostor:
         result = steps.verify(target, _how(options, seconds, identity, proxy, impostor))
-    host_findings.look(result, host_findings.AUTO, options.get("instance"), _source(options))
+    host.look(result, host.AUTO, options.get("instance"), _source(options))
     if as_json:
         context.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -88,7 +89,7 @@ def _how(
 def _read(options: Values) -> tuple[Endpoint, Identity | None, Proxy | None]:
     """Where to call, as whom, and through which proxy. Raises UsageError with the reason when that cannot be."""
     from module_utils._client import identity, proxy
-    from module_utils._client.endpoint import DEFAULT_PORT, endpoint
+    from module_utils._client.endpoint import DEFAULT_PORT, PROXY_PORT, endpoint
     from module_utils._client.errors import ClientError
 
     text = options.get("host") or options.required("target", "Say what to check: check HOST[:PORT].")
@@ -107,7 +108,7 @@ def _read(options: Values) -> tuple[Endpoint, Identity | None, Proxy | None]:
         if not way:
             return target, caller, None
         place, number = _split(way)
-        return target, caller, proxy.proxy(place, number or proxy.DEFAULT_PORT, username, password)
+        return target, caller, proxy.proxy(place, number or PROXY_PORT, username, password)
     except ClientError as error:
         raise UsageError(str(error)) from error
 
