@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._argspec_connection import connection_arguments, endpoint_arguments, endpoint_of, proxy_of, timeout_of
 from ._client.endpoint import Endpoint, host_name
 from ._client.errors import ClientError
-from ._client.identity import Identity, load
+from ._client.identity import load
 from ._verify import target
 from ._verify.causes import CAUSES
 from ._verify.result import Result
 from ._verify.steps import DEFAULT_CONCURRENCY, Options, verify
+
+if TYPE_CHECKING:
+    from ._verify.throwaway import Impostor
 
 ANY = "any"
 
@@ -45,7 +48,7 @@ def arguments() -> dict[str, dict[str, Any]]:
     }
 
 
-def options_of(parameters: dict[str, Any], impostor: Identity | None = None) -> Options:
+def options_of(parameters: dict[str, Any], impostor: Impostor | None = None) -> Options:
     """How to check, with a certificate that must be refused. ClientError for options that cannot be used."""
     certificate, key = parameters["client_cert"], parameters["client_key"]
     if key and not certificate:
@@ -83,7 +86,7 @@ def _ip_address(parameters: dict[str, Any], name: str) -> str | None:
         raise ClientError("invalid_input", f"{name}: {address!r} is a name; an IP address is expected.") from None
 
 
-def check(parameters: dict[str, Any], impostor: Identity | None = None) -> tuple[Result, int]:
+def check(parameters: dict[str, Any], impostor: Impostor | None = None) -> tuple[Result, int]:
     """Check until it is good or the retries are used up. ClientError for options that cannot be used."""
     endpoint, options = endpoint_of(parameters), options_of(parameters, impostor)
     attempts = 0

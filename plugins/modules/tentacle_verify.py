@@ -323,7 +323,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connection import failure
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
-from ansible_collections.listening.tentacle.plugins.module_utils._client.identity import Identity
 from ansible_collections.listening.tentacle.plugins.module_utils._verification import (
     arguments,
     check,
@@ -331,10 +330,10 @@ from ansible_collections.listening.tentacle.plugins.module_utils._verification i
     unchecked,
     words,
 )
-from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import throwaway
+from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import Impostor, throwaway
 
 
-def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Identity | None) -> None:
+def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Impostor | None) -> None:
     """Check the list of endpoints and end; ClientError for options that cannot be used."""
     # Only here, because threads and the rest of it are of no use to a single check, and cost it time.
     from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet

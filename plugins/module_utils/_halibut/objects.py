@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from . import slots
 from .bson import Encoded, Guid, Int64, encode
-from .log_list import LogList
 from .slots import Members
 from .values import value
+
+if TYPE_CHECKING:
+    from .log_list import LogList
 
 
 def legacy(name: str) -> tuple[str, str]:

@@ -13,11 +13,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .bson import Date, Guid
 from .errors import RemoteProtocolError
-from .timespan import TimeSpan
+
+if TYPE_CHECKING:
+    from .timespan import TimeSpan
 
 TYPE = "$type"
 VALUES = "$values"
@@ -128,6 +130,8 @@ def time_span(value: Any, where: str) -> TimeSpan:
     """A duration, which is always a text."""
     if not isinstance(value, str):
         raise unconvertible(value, where, "a time span")
+    from .timespan import TimeSpan  # only here: a client hardly ever reads one
+
     try:
         return TimeSpan.parse(value)
     except ValueError:

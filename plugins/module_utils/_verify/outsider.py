@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._client import failures, transport
 from .._client.channel import Channel
 from .._client.endpoint import Timeouts
@@ -13,6 +15,9 @@ from .._client.identity import Identity
 from . import page
 from .result import FAILED, Result, Step, Stopwatch
 from .way import Way
+
+if TYPE_CHECKING:
+    from .throwaway import Impostor
 
 
 class Outsider:
@@ -84,12 +89,13 @@ class Outsider:
                     )
                 )
 
-    def send_impostor(self, identity: Identity | None) -> None:
+    def send_impostor(self, impostor: Impostor | None) -> None:
         """Say hello with a throw-away certificate that nobody can trust: an agent must close without a word."""
+        if impostor is not None and self._useless("impostor"):
+            return
+        identity = impostor() if impostor is not None else None
         if identity is None:
             self._result.skip("impostor", "Without the program openssl no throw-away certificate can be made here.")
-            return
-        if self._useless("impostor"):
             return
         with Stopwatch(self._result, "impostor") as step:
             refused = self._say_hello(identity, step)

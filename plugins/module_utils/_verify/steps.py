@@ -31,6 +31,7 @@ from .way import Way, position
 
 if TYPE_CHECKING:
     from .._client.proxy import Proxy
+    from .throwaway import Impostor
 
 DEFAULT_SECONDS = 15.0
 DEFAULT_CONCURRENCY = 100  # checks at once: twice as many cost nothing and gain nothing while endpoints answer
@@ -40,16 +41,16 @@ DEFAULT_CONCURRENCY = 100  # checks at once: twice as many cost nothing and gain
 class Options:
     """How to check. `timeout` is for each step, in seconds.
 
-    `identity` is the caller's certificate; `impostor` a throw-away one, that the agent must refuse. `address` is the IP
-    address that the host's name should stand for: it is tried where the name fails. `vantage` is what to call the place
-    that the check is made from. `proof` runs a script and pushes a file, which needs `identity`.
+    `identity` is the caller's certificate; `impostor` gives a throw-away one, that the agent must refuse. `address` is
+    the IP address that the host's name should stand for: it is tried where the name fails. `vantage` is what to call
+    the place that the check is made from. `proof` runs a script and pushes a file, which needs `identity`.
     """
 
     identity: Identity | None = None
     timeout: float = DEFAULT_SECONDS
     page: bool = True
     stranger: bool = True
-    impostor: Identity | None = None
+    impostor: Impostor | None = None
     tls_versions: bool = False
     proof: bool = False
     proxy: Proxy | None = None

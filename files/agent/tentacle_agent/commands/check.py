@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from module_utils._client.proxy import Proxy
     from module_utils._verify.result import Result
     from module_utils._verify.steps import Options
+    from module_utils._verify.throwaway import Impostor
 
 NAME = "check"
 ALIASES: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ def execute(options: Values, context: Context) -> int:
 
 
 def _how(
-    options: Values, seconds: int, identity: Identity | None, proxy: Proxy | None, impostor: Identity | None
+    options: Values, seconds: int, identity: Identity | None, proxy: Proxy | None, impostor: Impostor | None
 ) -> Options:
     from module_utils._verify.steps import Options
 
