@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._instance.errors import StorageError
 from . import saved_rules
 from .base import Backend, Snapshot, refuse_many
 from .errors import RuleError
@@ -121,8 +122,14 @@ def variant_of(host: Host) -> str:
 
 
 def uses_legacy_tables(host: Host) -> bool:
-    """Whether the kernel holds any of the old tables; asking iptables-legacy otherwise would create them."""
-    return any((host.text(f"/proc/net/{name}") or "").strip() for name in ("ip_tables_names", "ip6_tables_names"))
+    """Whether the kernel holds any of the old tables; asking iptables-legacy otherwise would create them.
+
+    Whoever may not look here, an account without rights in the first place, may not read the tables either.
+    """
+    try:
+        return any((host.text(f"/proc/net/{name}") or "").strip() for name in ("ip_tables_names", "ip6_tables_names"))
+    except StorageError:
+        return False
 
 
 def is_in_use(saved: str) -> bool:
