@@ -16,7 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from agent_process import AgentProcess, Identity
+from agent_process import AgentProcess, Identity, wait_until
 from ansible_command import Run, environment, play
 from browser import Browser
 
@@ -201,7 +201,8 @@ def test_chromium_shows_filters_and_obeys_the_keyboard(page: str, tmp_path: path
         assert browser.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
         browser.evaluate("document.querySelector('.agent summary').focus()")
         browser.press("Enter")
-        assert browser.evaluate("document.querySelectorAll('.agent[open] .steps tbody tr').length") > 5
+        steps = "document.querySelectorAll('.agent[open] .steps tbody tr').length"
+        wait_until(lambda: browser.evaluate(steps) > 5)
         browser.press("Tab")
         assert browser.evaluate(STATE).startswith("BUTTON Copy")
         assert browser.complaints == []

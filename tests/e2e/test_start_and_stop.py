@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from agent_process import AgentProcess, Identity
+from agent_process import AgentProcess, Identity, wait_until
 from script_client import Scripts, lines
 from wire_client import Ended, WireClient
 
@@ -21,6 +22,16 @@ from module_utils._halibut.contracts import DataStream, ScriptStatusRequestV2, S
 
 Connect = Callable[..., WireClient]
 StartAgent = Callable[..., AgentProcess]
+
+
+def receives_a_file(process: AgentProcess) -> bool:
+    """Whether an upload has begun: it goes to a file in the home that has no name yet."""
+    for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            target = os.readlink(entry)
+            if target.startswith(str(process.home)) and target.endswith("(deleted)"):
+                return True
+    return False
 
 
 def test_stopping_ends_idle_connections_at_once(start_agent: StartAgent, connect: Connect) -> None:
@@ -114,6 +125,7 @@ def test_a_call_that_runs_is_finished_before_the_end(start_agent: StartAgent, co
     client = connect(process)
     client.begin("IFileTransferService", "UploadFile", "late.bin", stream)
     client.fill(content[:1_000_000], end=False)
+    wait_until(lambda: receives_a_file(process))
     process.signal(15)
     process.wait_for_log("The agent stops")
     time.sleep(1)
@@ -131,6 +143,7 @@ def test_a_call_that_does_not_end_is_broken_off_when_the_time_is_over(
     stream = DataStream(Guid(os.urandom(16)), 1000)
     client = connect(process)
     client.begin("IFileTransferService", "UploadFile", "never.bin", stream)
+    wait_until(lambda: receives_a_file(process))
     start = time.monotonic()
     process.signal(15)
     assert client.ends_by_reset()

@@ -47,6 +47,7 @@ def test_nobody_but_the_trusted_gets_a_byte_however_often_they_ask(
             assert read_to_end(client.sock) == b""
             client.close()
     server.call("INo", "Go")
+    wait_until(lambda: len(process.audit()) >= 2)
     assert len(process.audit()) == 2, "the trusted server's calls, and nobody else's"
     assert process.log().count("was refused") < 10, "a line a minute for each kind"
 
