@@ -6,30 +6,19 @@ kills, configuration, replays, disk_full, read_only_home, clock, refusals, stran
 
 from __future__ import annotations
 
-import subprocess
-
-import environments
-import machine
 import steps
+import test_programs
 
 # What `./dev test` runs: below a minute. Latency is measured there, but not judged.
 SHORT = ("25",)
 
 
 def main(arguments: list[str]) -> int:
-    command, variables = _command(arguments)
-    return subprocess.run(command, cwd=machine.ROOT, env=variables, check=False).returncode
+    return test_programs.show("chaos", arguments)
 
 
 def parts(arguments: list[str]) -> list[steps.Step]:
     def run(log: steps.Run) -> None:
-        command, variables = _command(arguments or list(SHORT))
-        log.remark = log.call(command, environment=variables).strip().splitlines()[-1]
+        log.remark = test_programs.run(log, "chaos", arguments or SHORT)[-1]
 
     return [steps.Step("chaos", run)]
-
-
-def _command(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    environment = environments.prepare("test")
-    command = [str(environment.python), "-m", "chaos", *arguments]
-    return command, environment.variables(PYTHONPATH=machine.path_of_tests(), PYTHONUNBUFFERED="1")
