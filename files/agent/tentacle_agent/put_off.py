@@ -8,8 +8,8 @@ listener converts nothing, but would pay for them with a quarter of its start an
 library is imported, `stand_ins` puts an empty module in the place of each. What the library asks of one at that time
 goes into an annotation or a union of types; it gets a class that means nothing and cannot be used for anything else.
 Then the stand-in leaves `sys.modules`, and everybody else imports the real module. When the library itself comes back
-to it, to convert something after all, the stand-in imports the real one and passes the question on: nothing is missing,
-it only comes later.
+to it, to convert something after all, or to call what it was given before, the stand-in imports the real one and passes
+the question on: nothing is missing, it only comes later.
 
 Somebody who imports a library that way has to be ready for one that does more with such a module while it is imported,
 and to import it again without: `forget` takes away what is left of the first attempt.
@@ -45,14 +45,18 @@ class StandIn(ModuleType):
             return getattr(importlib.import_module(self.__name__), name)
         if name.startswith("__"):
             raise AttributeError(name)
-        return _no_warning if name == "deprecated" else type(name, (_Nothing,), {})
+        return _no_warning if name == "deprecated" else type(name, (_Nothing,), {"_module": self})
 
 
 class _Nothing:
-    """Means nothing in an annotation, and is no use for anything else."""
+    """Means nothing in an annotation. Called later, it is the real thing: cryptography 3 checks its own classes so."""
 
-    def __new__(cls, *_arguments: object, **_named: object) -> Any:
-        raise TypeError(f"{cls.__name__} is more than an annotation")
+    _module: StandIn
+
+    def __new__(cls, *arguments: object, **named: object) -> Any:
+        if not cls._module.__dict__["library_is_complete"]:
+            raise TypeError(f"{cls.__name__} is more than an annotation")
+        return getattr(cls._module, cls.__name__)(*arguments, **named)
 
 
 def _no_warning(*_arguments: object, **_named: object) -> Callable[[Any], Any]:

@@ -100,6 +100,23 @@ def test_the_library_can_still_convert() -> None:
     assert answer == "2048 True"
 
 
+def test_what_the_library_took_from_a_stand_in_works_later(tmp_path: pathlib.Path) -> None:
+    """As cryptography 3 does, which keeps `inspect.signature` and checks every cipher's class with it."""
+    package = tmp_path / "OpenSSL"
+    package.mkdir()
+    (package / "__init__.py").write_text("from . import SSL, crypto\n")
+    (package / "crypto.py").write_text("")
+    (package / "SSL.py").write_text("import calendar\nisleap = calendar.isleap\n")
+    answer = run(
+        """
+        import tentacle_agent.tls as tls
+        print(tls.SSL.isleap.__module__ == "calendar", tls.SSL.isleap(2024), tls.SSL.isleap(year=2023))
+        """,
+        tmp_path,
+    )
+    assert answer == "False True False"
+
+
 def test_a_library_that_needs_more_is_imported_again_without_stand_ins(tmp_path: pathlib.Path) -> None:
     package = tmp_path / "OpenSSL"
     package.mkdir()
