@@ -60,6 +60,7 @@ options:
       password:
         description:
           - Let the agent keep the file encrypted with this password, as Octopus does for sensitive variables.
+          - O(files[].content) is then not shown in output and results either.
         type: str
   isolation:
     description:
@@ -265,6 +266,11 @@ def _file(entry: dict[str, Any]) -> FileToSend:
     return FileToSend(entry["name"], source, os.fstat(source.fileno()).st_size, entry["password"])
 
 
+def sensitive(files: list[dict[str, Any]]) -> set[str]:
+    """What files hold that are to be kept encrypted."""
+    return {entry["content"] for entry in files if entry["password"] and entry["content"]}
+
+
 def skip_reason(client: Client, parameters: dict[str, Any]) -> str | None:
     """Why the script need not run; None if it must."""
     if parameters["creates"] and _agent_host.exists(client, parameters["creates"]):
@@ -302,6 +308,7 @@ def main() -> None:
         required_one_of=[("script", "src")],
         supports_check_mode=True,
     )
+    module.no_log_values.update(sensitive(module.params["files"]))
     sorter = Sorter()
     try:
         with client_of(module.params) as client:

@@ -194,6 +194,12 @@ def test_secrets_are_printed_nowhere(connection: dict[str, Any], tmp_path: pathl
     assert result.facts["cause"] == "server_not_trusted"  # so the key was opened
     masked = re.sub(r"-a', '.*?'|-a \{.*?\}", "", result.output)
     assert SECRET not in masked
+    sensitive = {"name": "variables.json", "content": f"of {SECRET}", "password": "another"}
+    result = play([{"listening.tentacle.tentacle_script": {**connection, "script": "true", "files": [sensitive]}}],
+                  tmp_path, "-vvv")  # fmt: skip
+    assert result.status == 0
+    assert '"name": "variables.json"' in result.output
+    assert SECRET not in result.output
     hidden = play(
         [{"listening.tentacle.tentacle_script": {**connection, "script": f"echo {SECRET}"}, "no_log": True}],
         tmp_path,
