@@ -14,7 +14,7 @@ import functools
 import random
 from typing import Any, NamedTuple
 
-from module_utils._halibut.bson import Guid, Int64, Memory
+from module_utils._halibut.bson import Guid, Int64
 from module_utils._halibut.connection import Connection, Role, State
 from module_utils._halibut.contracts import CapabilitiesResponseV2, DataStream
 from module_utils._halibut.errors import RemoteProtocolError
@@ -31,6 +31,7 @@ from module_utils._halibut.events import (
     StreamEnd,
 )
 from module_utils._halibut.messages import Request, Response, ServerError
+from module_utils._halibut.repeats import RequestMemory
 
 from . import corpus, mutations
 
@@ -111,10 +112,10 @@ class Listening:
         self._id: str | None = None
         self._found: list[Any] = []
         if self._service:
-            memory = Memory(b"endpoint")
+            memory = RequestMemory()
             if item.primed:
-                memory.last, memory.validated = endpoint()
-            self._core = Connection(Role.SERVICE, endpoint=memory)
+                memory.endpoint.last, memory.endpoint.validated, memory.known = remembered()
+            self._core = Connection(Role.SERVICE, memory=memory)
         else:
             self._core = Connection(Role.CLIENT)
             self._core.send(Hello())
@@ -203,14 +204,14 @@ class Listening:
 
 
 @functools.lru_cache(maxsize=1)
-def endpoint() -> tuple[tuple[bytes, Any], Any]:
-    """What a service remembers after a recorded request: bytes and object of its `endpoint`, and that it is valid."""
-    memory = Memory(b"endpoint")
-    core = Connection(Role.SERVICE, endpoint=memory)
+def remembered() -> tuple[Any, Any, Any]:
+    """What a service remembers of a recorded request: its `endpoint`, that this is valid, and all but its ids."""
+    memory = RequestMemory()
+    core = Connection(Role.SERVICE, memory=memory)
     hello = b"".join(corpus.load("client").hellos[0])
     message = next(message for message in corpus.load("client").messages if "GetCapabilities" in message.method)
     core.receive_data(hello + mutations.stored(message.document))
     core.events()
     core.send(Accept())
     core.events()
-    return memory.last, memory.validated
+    return memory.endpoint.last, memory.endpoint.validated, memory.known

@@ -25,7 +25,6 @@ import time
 from typing import Any
 
 from module_utils._halibut import limits, thumbprint
-from module_utils._halibut.bson import Memory
 from module_utils._halibut.connection import Connection, Role, State
 from module_utils._halibut.errors import LocalProtocolError, RemoteProtocolError
 from module_utils._halibut.events import (
@@ -43,6 +42,7 @@ from module_utils._halibut.events import (
     StreamEnded,
     StreamStarted,
 )
+from module_utils._halibut.repeats import RequestMemory
 
 from .audit import Audit
 from .dispatch import Call, Dispatcher, Download, Peer
@@ -80,7 +80,7 @@ class Shared:
         self.page: bytes | None = None
         self.idle_seconds: float = limits.IDLE_SECONDS
         self.sparing = Sparing()
-        self.endpoint = Memory(b"endpoint")
+        self.memory = RequestMemory()
         self.pace = Pace(time.monotonic())
 
 
@@ -94,7 +94,7 @@ class Session:
         self.deadline = time.monotonic() + limits.HANDSHAKE_SECONDS
         self.certificate = b""
         self._shared = shared
-        self._connection = Connection(Role.SERVICE, endpoint=shared.endpoint)
+        self._connection = Connection(Role.SERVICE, memory=shared.memory)
         self._pins = shared.trust.pins
         self._peer = Peer(address, "", self.name)
         self._call: Call | None = None

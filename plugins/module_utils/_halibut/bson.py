@@ -151,7 +151,7 @@ def _encode_object(document: Mapping[str, Any], depth: int) -> bytes:
     parts = []
     for name, value in document.items():
         if type(value) is str:  # most members are texts or null: the call is saved
-            parts.append(_encode_text(_name(name), value))
+            parts.append(encode_text(_name(name), value))
         elif value is None:
             parts.append(b"\x0a%b\0" % _name(name))
         else:
@@ -170,7 +170,8 @@ def _encode_array(values: Any, depth: int) -> bytes:
     return b"%b%b\0" % (_INT32.pack(len(body) + 5), body)
 
 
-def _encode_text(name: bytes, value: str) -> bytes:
+def encode_text(name: bytes, value: str) -> bytes:
+    """One member that is a text."""
     raw = utf8(value)
     return b"\x02%b\0%b%b\0" % (name, _INT32.pack(len(raw) + 1), raw)
 
@@ -178,7 +179,7 @@ def _encode_text(name: bytes, value: str) -> bytes:
 def _encode_element(name: bytes, value: Any, depth: int) -> bytes:
     kind = type(value)
     if kind is str:
-        return _encode_text(name, value)
+        return encode_text(name, value)
     if value is None:
         return b"\x0a%b\0" % name
     if kind is dict:

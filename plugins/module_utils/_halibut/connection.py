@@ -50,12 +50,14 @@ from .messages import (
     Request,
     Response,
     Types,
+    encode_response,
     request_document,
     response_document,
     streams_of,
 )
 from .objects import Contract
 from .outgoing import MessageWriter, Write
+from .repeats import RequestMemory
 
 _NEXT_RECEIVED = NextReceived()
 
@@ -88,10 +90,10 @@ class State(enum.Enum):
 class Connection:
     """The state of one connection. `types` maps every acceptable `$type` to its class (None: `contracts.TYPES`).
 
-    `endpoint` may be shared by all connections of a service; it saves each of them reading what the last one has read.
+    `memory` may be shared by all connections of a service; it saves each of them reading what the last one has read.
     """
 
-    def __init__(self, role: Role, types: Types | None = None, endpoint: bson.Memory | None = None) -> None:
+    def __init__(self, role: Role, types: Types | None = None, memory: RequestMemory | None = None) -> None:
         if types is None:
             from .contracts import TYPES  # only here: who makes one harmless call needs few of them
 
@@ -105,7 +107,7 @@ class Connection:
         self._preface = PrefaceReader()
         self._identity: bytes | None = None
         service = role is Role.SERVICE
-        requests = RequestDecoder(types, endpoint or bson.Memory(b"endpoint")) if service else None
+        requests = RequestDecoder(types, memory or RequestMemory()) if service else None
         self._reader = MessageReader(self._buffer, requests or ResponseDecoder(types))
         self._writer = MessageWriter()
         self._step: _Step = Connection._read_preface if service else Connection._wait
@@ -298,7 +300,7 @@ class Connection:
             self._expect(State.BUSY, event)
             bulk = event.result.bulk() if isinstance(event.result, Contract) else None
             if bulk is None:
-                self._writer.message(bson.encode(response_document(event)), streams_of(event))
+                self._writer.message(encode_response(event), streams_of(event))
             else:
                 self._writer.write(bulk.content.within(response_document(event), ("Message", "result", bulk.member)))
             self._message_sent()

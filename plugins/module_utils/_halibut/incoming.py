@@ -16,6 +16,7 @@ from .events import MessageEnded, Received, RequestReceived, ResponseReceived, S
 from .limits import MAX_REQUEST_ELEMENTS, MAX_RESPONSE_ELEMENTS, MAX_STREAM_LENGTH, MAX_STREAMS
 from .messages import Request, Response, Types, read_request, read_response, streams_of
 from .objects import DataStream
+from .repeats import RequestMemory
 
 _HEADER = struct.Struct("<16sq")
 _LENGTH = struct.Struct("<q")
@@ -23,22 +24,26 @@ _MESSAGE_ENDED = MessageEnded()
 
 
 class RequestDecoder:
-    """Turns inflated bytes into requests; `endpoint` remembers the one that each request of a client repeats."""
+    """Turns inflated bytes into requests; `memory` saves it reading again what clients repeat."""
 
-    __slots__ = ("_endpoint", "_types")
+    __slots__ = ("_memory", "_types")
 
-    def __init__(self, types: Types, endpoint: bson.Memory) -> None:
+    def __init__(self, types: Types, memory: RequestMemory) -> None:
         self._types = types
-        self._endpoint = endpoint
+        self._memory = memory
 
     def decode(self, data: bytes) -> Request:
         """The request in `data`. Raises RemoteProtocolError."""
-        memory = self._endpoint
-        document = bson.decode(data, MAX_REQUEST_ELEMENTS, memory)
-        request = read_request(document, self._types, memory.validated)  # equal bytes give the same endpoint object
+        return self._memory.recognise(data) or self._read(data)
+
+    def _read(self, data: bytes) -> Request:
+        endpoint = self._memory.endpoint
+        document = bson.decode(data, MAX_REQUEST_ELEMENTS, endpoint)
+        request = read_request(document, self._types, endpoint.validated)  # equal bytes give the same endpoint object
         if request is None:
             raise RemoteProtocolError("The peer sent a null message where a request was expected.")
-        memory.validated = request.endpoint
+        endpoint.validated = request.endpoint
+        self._memory.remember(data, request)
         return request
 
 

@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from . import slots
-from .bson import Date, Guid, Int64
+from .bson import Date, Guid, Int64, encode, encode_text
 from .errors import LocalProtocolError, RemoteProtocolError
-from .objects import Contract, DataStream, Untyped
+from .objects import Contract, DataStream, Prepared, Untyped
 from .slots import TYPE, Members
 from .values import value
 
 REQUEST_TYPE = "Halibut.Transport.Protocol.RequestMessage, Halibut"
 RESPONSE_TYPE = "Halibut.Transport.Protocol.ResponseMessage, Halibut"
+_RESPONSE_TYPE = encode_text(b"$type", RESPONSE_TYPE)
+_INT32 = struct.Struct("<i")
 _ENVELOPE = Members("the envelope", (), "Message")
 _REQUEST = Members("the request", (REQUEST_TYPE,), "id", "activityId", "endpoint", "service", "method", "params")
 _RESPONSE = Members("the response", (RESPONSE_TYPE,), "id", "error", "result")
@@ -72,6 +75,8 @@ Message = Union[Request, Response]
 def streams_of(message: Message) -> tuple[DataStream, ...]:
     """The data streams that a message announces, in document order."""
     values: Sequence[Any] = message.params if isinstance(message, Request) else (message.result,)
+    if not values:
+        return ()
     return tuple([stream for value in values if isinstance(value, Contract) for stream in value.streams()])
 
 
@@ -194,6 +199,16 @@ def response_document(response: Response) -> dict[str, Any]:
         },
         "result": write_slot(response.result),
     }}
+
+
+def encode_response(response: Response) -> bytes:
+    """The document of a response as bytes; a constant answer is put between the rest. Raises LocalProtocolError."""
+    result = response.result
+    if type(result) is not Prepared or response.error is not None or response.id is None:
+        return encode(response_document(response))
+    members = b"%b%b\x0aerror\0\x03result\0%b" % (_RESPONSE_TYPE, encode_text(b"id", response.id), result.encoded)
+    size = len(members) + 5
+    return b"%b\x03Message\0%b%b\0\0" % (_INT32.pack(size + 14), _INT32.pack(size), members)
 
 
 def write_slot(value: Any) -> Any:

@@ -62,10 +62,10 @@ class Prepared(Contract):
     """A parameter or result that is always the same, and therefore encoded once. Raises LocalProtocolError."""
 
     def __init__(self, contract: Contract) -> None:
-        self._encoded = Encoded(encode(contract.to_document(as_slot=True)))
+        self.encoded = Encoded(encode(contract.to_document(as_slot=True)))
 
     def to_document(self, as_slot: bool = False) -> Encoded:
-        return self._encoded
+        return self.encoded
 
 
 @value(frozen=True)

@@ -10,13 +10,14 @@ from module_utils._halibut.buffer import Buffer
 from module_utils._halibut.contracts import TYPES, DataStream, ScriptFile, StartScriptCommand
 from module_utils._halibut.errors import RemoteProtocolError
 from module_utils._halibut.incoming import MessageReader, RequestDecoder, ResponseDecoder
+from module_utils._halibut.repeats import RequestMemory
 
 A, B = Guid(b"a" * 16), Guid(b"b" * 16)
 ENDPOINT = {"BaseUri": "https://localhost:10933/"}
 
 
 def request_decoder():
-    return RequestDecoder(TYPES, bson.Memory(b"endpoint"))
+    return RequestDecoder(TYPES, RequestMemory())
 
 
 def request(*streams: DataStream, endpoint=None) -> messages.Request:
@@ -139,8 +140,10 @@ def test_the_endpoint_is_judged_once(monkeypatch):
     original = messages._validate_endpoint
     monkeypatch.setattr(messages, "_validate_endpoint", lambda endpoint: (judged.append(endpoint), original(endpoint)))
     decoder = request_decoder()
-    for endpoint in (ENDPOINT, ENDPOINT, {**ENDPOINT, "Proxy": None}, ENDPOINT):
-        decoder.decode(bson.encode(messages.request_document(request(endpoint=endpoint))))
+    for number, endpoint in enumerate((ENDPOINT, ENDPOINT, {**ENDPOINT, "Proxy": None}, ENDPOINT)):
+        document = messages.request_document(request(endpoint=endpoint))
+        document["Message"]["method"] = "M" * (number + 1)  # else it is recognised, and not read at all
+        decoder.decode(bson.encode(document))
     assert len(judged) == 3
 
 

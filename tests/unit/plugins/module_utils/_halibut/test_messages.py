@@ -201,4 +201,7 @@ def test_a_prepared_result_is_written_as_the_object_itself():
     written = [bson.encode(messages.response_document(Response("1", result))) for result in (answer, Prepared(answer))]
     assert written[0] == written[1]
     assert messages.streams_of(Response("1", Prepared(answer))) == ()
+    for response in (Response("1", Prepared(answer)), Response(None, Prepared(answer)), Response("1", answer),
+                     Response("\ud800", Prepared(answer)), Response("1", Prepared(answer), ServerError("m"))):
+        assert messages.encode_response(response) == bson.encode(messages.response_document(response))
     assert messages.read_response(bson.decode(written[1]), TYPES) == Response("1", answer)
