@@ -55,8 +55,11 @@ class Peer:
     def start(self, identity: str = "server") -> Server:
         """A fresh server process on a port of its own."""
         port = processes.free_port()
-        log = self.workplace.path / f"{self.slug}.log"
-        return Server(self.command(port, identity), log, port, self.environment())
+        return Server(self.command(port, identity), self.log(), port, self.environment())
+
+    def log(self) -> pathlib.Path:
+        """Where the output of its processes goes."""
+        return self.workplace.path / f"{self.slug}.log"
 
 
 class Agent(Peer):
@@ -86,6 +89,13 @@ class Agent(Peer):
         }
         path.write_text(json.dumps(configuration))
         return [str(self.python), "-I", str(self.programs), "run", f"--config={path}"]
+
+    def environment(self) -> dict[str, str]:
+        """As under its unit, where systemd's journal takes the output: it gets warnings, not the whole log again."""
+        log = self.log()
+        log.touch()
+        place = log.stat()
+        return {**super().environment(), "JOURNAL_STREAM": f"{place.st_dev}:{place.st_ino}"}
 
     def describe(self) -> str:
         return _first_line([str(self.python), "-I", "-c", _VERSIONS])

@@ -63,7 +63,7 @@ class LineFormatter(logging.Formatter):
         part = int((record.created - second) * 10000)
         level = NAMES.get(record.levelno, record.levelname)
         line = (
-            f"{self._text}.{part:04d}  {record.process or 0:>5}  {threading.get_native_id():>5} {level:>5}  "
+            f"{self._text}.{part:04d}  {os.getpid():>5}  {threading.get_native_id():>5} {level:>5}  "
             f"{single_line(record.getMessage())}"
         )
         if record.exc_info:
@@ -206,7 +206,9 @@ def configure(home: str, level: str = "info", console: bool = True) -> logging.L
         logger.addHandler(handler)
     set_level(level)
     logger.propagate = False
-    logging._srcfile = None  # nobody asks which line of our code logged: saves a walk over the stack for each record
+    # Nobody asks which line of our code logged, or in which thread of what name: saves half the time of a record.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     return logger
 
 

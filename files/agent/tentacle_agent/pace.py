@@ -19,6 +19,8 @@ HURRIED = 0.020
 MANY = 3000
 """Calls a second from which on the time is long: far more than a server makes, fewer than fifty connections can."""
 SAMPLE = 256
+CONNECTION = 8
+"""How many calls a new connection counts for: its handshake takes at least that long."""
 
 
 class Pace:
@@ -28,6 +30,11 @@ class Pace:
         self._calls = 0
         self._since = now
         sys.setswitchinterval(CALM)
+
+    def connection_ended(self, now: float) -> None:
+        """Note a connection of a trusted peer; `now` is monotonic."""
+        self._calls += CONNECTION - 1
+        self.call_ended(now)
 
     def call_ended(self, now: float) -> None:
         """Note a call; `now` is monotonic."""

@@ -213,6 +213,7 @@ class Session:
             step = Step.CLOSE
         self._shared.trust.leave(self)
         self._give_up_call()
+        self._shared.pace.connection_ended(time.monotonic())
         return Step.CLOSE if self._cut else step
 
     def _say_what_is_ready(self) -> None:

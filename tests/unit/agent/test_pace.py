@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tentacle_agent.pace import CALM, HURRIED, MANY, SAMPLE, Pace
+from tentacle_agent.pace import CALM, CONNECTION, HURRIED, MANY, SAMPLE, Pace
 
 
 @pytest.fixture
@@ -49,3 +49,9 @@ def test_so_does_silence_and_a_hurry_goes_on_over_a_look(pace: Pace) -> None:
     assert sys.getswitchinterval() == pytest.approx(HURRIED)
     pace.look(now + 1)
     assert sys.getswitchinterval() == pytest.approx(CALM)
+
+
+def test_a_connection_counts_for_several_calls(pace: Pace) -> None:
+    for number in range(SAMPLE // CONNECTION):
+        pace.connection_ended(100.0 + number * CONNECTION / MANY / 2)
+    assert sys.getswitchinterval() == pytest.approx(HURRIED)
