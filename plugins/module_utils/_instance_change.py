@@ -1,7 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""Creating and changing an instance: its record, the keys of its configuration, and its directories.
+"""Creating and changing an instance: its record, the keys of its configuration, its directories, and its unit.
 
 This module util is **private** to the collection. Trust and identity are not touched, except that files which are
 there get the group that may read them. ``read`` looks, ``plan`` computes what will be, ``apply`` makes it so.
@@ -19,6 +19,8 @@ from ._choice import Choice
 from ._directories import Entry
 from ._instance import configuration, files, paths, proxy, records, unit
 from ._instance.configuration import Configuration
+from ._instance.errors import ConfigurationError
+from ._unit_file import USER, UnitFile
 
 #: The options that are keys of the configuration; one that is not given leaves the key as it is.
 SETTINGS = (
@@ -46,9 +48,11 @@ class State(NamedTuple):
     configuration: dict[str, Any] | None
     recorded: bool
     places: dict[str, Any]
+    unit: str | None
 
     def facts(self) -> dict[str, Any]:
-        return self._asdict()
+        lines = None if self.unit is None else self.unit.splitlines()  # a difference is read line by line
+        return dict(self._asdict(), unit=lines)
 
 
 class InstanceChange:
@@ -59,17 +63,18 @@ class InstanceChange:
         self.params = params
         self.existing = configuration.load(choice.path) if choice.exists else None
         self.wanted = self._wanted()
+        self.unit_file = self._unit_file()
 
     def read(self) -> State:
         """The instance as it is; changes nothing. Raises InstanceError for a configuration that is damaged."""
         document = self._document(self.existing) if self.existing else None
         places = {entry.path: _directories.show(entry.path) for entry in self._entries() + self._file_entries()}
-        return State(document, self.choice.recorded, places)
+        return State(document, self.choice.recorded, places, self.unit_file.read() if self.unit_file else None)
 
     def plan(self) -> State:
         """The instance as ``apply`` will make it."""
         places = {entry.path: _directories.show_wanted(entry) for entry in self._entries() + self._file_entries()}
-        return State(self._document(self.wanted), self.choice.name is not None, places)
+        return State(self._document(self.wanted), self.choice.name is not None, places, self._unit_text())
 
     def apply(self) -> None:
         """Make it so. Directories come first, the record last, so that a record never names what is not there.
@@ -79,6 +84,7 @@ class InstanceChange:
         files.user_number(self.params["service_user"])
         files.group_number(self.params["service_group"])
         self.unit()
+        text = self._unit_text()
         for entry in self._entries():
             _directories.settle(entry)
         group = self.params["service_group"]
@@ -87,6 +93,8 @@ class InstanceChange:
             files.adjust(self.choice.path, CONFIGURATION_MODE)
         elif self.wanted != self.existing:
             configuration.change(self.choice.path, self._changed)
+        if self.unit_file and text is not None and self.unit_file.read() != text:
+            self.unit_file.write(text)
         for entry in self._file_entries():
             if os.path.exists(entry.path):
                 files.adjust(entry.path, entry.mode, entry.owner, entry.group)
@@ -116,6 +124,25 @@ class InstanceChange:
         return unit.render_for_user(
             self.choice.path, self.choice.name, self.executable(), drain_seconds=self.wanted.drain_seconds
         )
+
+    def _unit_file(self) -> UnitFile | None:
+        """The unit that the task writes; None when it writes none."""
+        scope = self.params["write_unit"]
+        if scope is None:
+            return None
+        if self.choice.name is None:
+            raise ConfigurationError(
+                "The unit cannot be written: 'config' names an instance that has no name, and units are called by "
+                "names. Give it one in 'instance', or write 'unit' to a file of your own.",
+                cause="invalid_input",
+            )
+        return UnitFile(scope, paths.unit_name(self.choice.name))
+
+    def _unit_text(self) -> str | None:
+        """What the unit's file will hold."""
+        if self.unit_file is None:
+            return None
+        return self.user_unit() if self.params["write_unit"] == USER else self.unit()
 
     def executable(self) -> str:
         return self.params["executable"] or os.path.join(paths.programs_directory(), paths.PROGRAM)
@@ -159,7 +186,8 @@ class InstanceChange:
         entries = [Entry(self.choice.path, CONFIGURATION_MODE, None, group)]
         identity = self.wanted.certificate_path
         secrets = [path for path in (identity, proxy.password_path(identity)) if os.path.exists(path)]
-        return entries + [Entry(path, CONFIGURATION_MODE if group else None, None, group) for path in secrets]
+        entries += [Entry(path, CONFIGURATION_MODE if group else None, None, group) for path in secrets]
+        return [*entries, self.unit_file.entry] if self.unit_file else entries
 
 
 def _account_name() -> str:

@@ -13,7 +13,7 @@ description:
   - Trust belongs to M(listening.tentacle.tentacle_trust), the identity to M(listening.tentacle.tentacle_certificate).
   - A key whose option is not given keeps its value, or gets its default when the instance is created.
   - The agent is not started or restarted. RV(restart_required) says whether a running one has to be, and RV(unit) is
-    the text of its systemd unit.
+    the text of its systemd unit, which O(write_unit) puts into place.
 author:
   - listening.tentacle contributors (@listening-tentacle)
 extends_documentation_fragment:
@@ -126,6 +126,13 @@ options:
       - This grants nothing. What the account may do is up to the host's sudo rules.
     type: bool
     default: false
+  write_unit:
+    description:
+      - Writes the unit of this instance as well, where the machine's own service manager reads it (V(system)) or that of
+        the account that runs the module (V(user)). Nothing is loaded, enabled or started.
+      - Without it, RV(unit) and RV(user_unit) are returned only.
+    type: str
+    choices: [system, user]
   remove_identity:
     description:
       - With O(state=absent), whether key and certificate are removed too. Servers know the agent by them, and a new
@@ -155,14 +162,16 @@ EXAMPLES = r"""
   listening.tentacle.tentacle_instance:
     service_user: tentacle
     service_group: tentacle
+    write_unit: system
   become: true
   register: tentacle
 
-- name: Write its unit
-  ansible.builtin.copy:
-    content: "{{ tentacle.unit }}"
-    dest: /etc/systemd/system/{{ tentacle.unit_name }}
-    mode: "0644"
+- name: Start it now and with the host
+  ansible.builtin.systemd_service:
+    name: "{{ tentacle.unit_name }}"
+    enabled: true
+    state: started
+    daemon_reload: "{{ tentacle.unit_changed }}"
   become: true
 
 - name: Let a second instance listen on one address only
@@ -227,6 +236,16 @@ user_unit:
   description: The text of the unit for the account's own service manager; null when the instance is absent.
   returned: always
   type: str
+unit_path:
+  description: The file of the unit that O(write_unit) writes; null when it writes none.
+  returned: always
+  type: str
+  sample: /etc/systemd/system/tentacle-agent@tentacle.service
+unit_changed:
+  description: Whether that file was not there, or had another content. The service manager has to read it again then.
+  returned: always
+  type: bool
+  sample: false
 unit_name:
   description: The name of the unit; null for an instance without a name.
   returned: always
@@ -264,13 +283,15 @@ from ansible_collections.listening.tentacle.plugins.module_utils._instance.confi
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
 from ansible_collections.listening.tentacle.plugins.module_utils._instance_change import InstanceChange
 from ansible_collections.listening.tentacle.plugins.module_utils._instance_removal import InstanceRemoval
+from ansible_collections.listening.tentacle.plugins.module_utils._unit_file import SYSTEM, USER
 
 
 def set_up(choice: _choice.Choice, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Create or change the instance, and return what it is afterwards."""
     change = InstanceChange(choice, params)
-    before, after = change.read(), change.plan()
-    changed = before != after
+    before, wanted = change.read(), change.plan()
+    after = wanted
+    changed = before != wanted
     restart = change.restart_required()
     if changed and not check_mode:
         change.apply()
@@ -283,6 +304,8 @@ def set_up(choice: _choice.Choice, params: dict[str, Any], check_mode: bool) -> 
         "certificate_path": change.wanted.certificate_path,
         "restart_required": restart,
         "unit": change.unit(),
+        "unit_path": change.unit_file.path if change.unit_file else None,
+        "unit_changed": before.unit != wanted.unit,
         "user_unit": change.user_unit(),
         "diff": {"before": before.facts(), "after": after.facts()},
     }
@@ -306,6 +329,8 @@ def remove(choice: _choice.Choice, params: dict[str, Any], check_mode: bool) -> 
         "certificate_path": None,
         "restart_required": False,
         "unit": None,
+        "unit_path": None,
+        "unit_changed": False,
         "user_unit": None,
         "kept": plan.kept,
         "removed": plan.paths,
@@ -338,6 +363,7 @@ def main() -> None:
         service_group={"type": "str"},
         executable={"type": "path"},
         scripts_may_sudo={"type": "bool", "default": False},
+        write_unit={"type": "str", "choices": [SYSTEM, USER]},
         remove_identity={"type": "bool", "default": False},
         remove_home={"type": "bool", "default": False},
         remove_applications={"type": "bool", "default": False},

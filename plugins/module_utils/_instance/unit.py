@@ -49,11 +49,13 @@ script was too greedy. ``LimitNOFILE`` allows for thousands of connections. ``Re
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .errors import ConfigurationError
 
+SYSTEM_DIRECTORY = "/etc/systemd/system"  # where an administrator's units of the machine lie
 OPEN_FILES = 65536
 KEPT_DESCRIPTORS = 1024
 STOP_MARGIN_SECONDS = 30
@@ -79,6 +81,13 @@ _SANDBOX = (
     "LockPersonality=yes",
     "SystemCallArchitectures=native",
 )
+
+
+def user_directory(environment: Mapping[str, str] | None = None) -> str:
+    """Where the units of this account's own service manager lie."""
+    environment = os.environ if environment is None else environment
+    base = environment.get("XDG_CONFIG_HOME", "")
+    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.config"), "systemd", "user")
 
 
 def render(

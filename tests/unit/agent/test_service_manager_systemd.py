@@ -255,7 +255,6 @@ class TestChoice:
         self.reasons: dict[str, str | None] = {"systemd": None, "user": None}
         monkeypatch.setattr(Systemd, "why_not", lambda manager: self.reasons[manager.name])
         monkeypatch.setattr(SystemdUser, "why_not", lambda manager: self.reasons[manager.name])
-        monkeypatch.setattr(systemd, "UNIT_DIRECTORY", str(tmp_path / "none"))
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def _chosen(self, name: str, service: Service) -> str:

@@ -18,7 +18,6 @@ from .base import Service, ServiceError, Status
 from .readiness import START_SECONDS, LogWatch, last_lines
 
 DEFAULT_ACCOUNT = "tentacle"
-UNIT_DIRECTORY = "/etc/systemd/system"
 _RUNNING_MARK = "/run/systemd/system"  # there exactly when systemd is the init of this machine
 _CALL_SECONDS = 300
 
@@ -51,7 +50,7 @@ class Systemd:
         self,
         say: Callable[[str], None],
         run: Runner = run_program,
-        unit_directory: str = UNIT_DIRECTORY,
+        unit_directory: str = unit.SYSTEM_DIRECTORY,
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._say = say

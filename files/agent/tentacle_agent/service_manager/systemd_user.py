@@ -34,8 +34,7 @@ class SystemdUser(Systemd):
         unit_directory: str | None = None,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-        super().__init__(say, run, unit_directory or os.path.join(base, "systemd", "user"), start_seconds)
+        super().__init__(say, run, unit_directory or unit.user_directory(), start_seconds)
 
     def why_not(self) -> str | None:
         """It takes a user manager that answers; root has the machine's own instead."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.listening.tentacle.plugins.module_utils._instance import unit
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_instance as module
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_instance_info as info
 
@@ -156,6 +157,69 @@ def test_a_name_stands_for_one_configuration(instance: Instance, tmp_path: pathl
     result = instance(instance="Tentacle", config=str(tmp_path / "other" / "tentacle.json"))
     assert result["failed"]
     assert result["cause"] == "instance_exists"
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="units of the machine belong to root")
+
+
+class TestUnit:
+    @pytest.fixture(autouse=True)
+    def _places(self, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+        monkeypatch.setattr(unit, "SYSTEM_DIRECTORY", str(tmp_path / "system"))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    @pytest.mark.parametrize(
+        ("scope", "place", "text"),
+        [
+            pytest.param("system", "system", "unit", marks=as_root),
+            ("user", "config/systemd/user", "user_unit"),
+        ],
+    )
+    def test_is_written_where_the_manager_reads_it(
+        self, instance: Instance, tmp_path: pathlib.Path, scope: str, place: str, text: str
+    ) -> None:
+        foreseen = instance(write_unit=scope, check=True)
+        assert tree(tmp_path) == {}
+        made = instance(write_unit=scope)
+        again = instance(write_unit=scope)
+        path = tmp_path / place / "tentacle-agent@tentacle.service"
+        assert path.read_text() == made[text]
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert (made["unit_path"], foreseen["diff"]) == (str(path), made["diff"])
+        assert [run["unit_changed"] for run in (foreseen, made, again)] == [True, True, False]
+        assert not again["changed"]
+
+    def test_that_was_edited_is_written_again(self, instance: Instance) -> None:
+        path = pathlib.Path(instance(write_unit="user")["unit_path"])
+        text = path.read_text()
+        path.write_text("[Service]\nExecStart=/bin/false\n")
+        path.chmod(0o600)
+        result = instance(write_unit="user")
+        assert (result["changed"], result["unit_changed"]) == (True, True)
+        assert result["diff"]["before"]["unit"] == ["[Service]", "ExecStart=/bin/false"]
+        assert (path.read_text(), path.stat().st_mode & 0o777) == (text, 0o644)
+
+    def test_whose_rights_differ_needs_no_reload(self, instance: Instance) -> None:
+        path = pathlib.Path(instance(write_unit="user")["unit_path"])
+        path.chmod(0o600)
+        result = instance(write_unit="user")
+        assert (result["changed"], result["unit_changed"]) == (True, False)
+        assert path.stat().st_mode & 0o777 == 0o644
+
+    def test_follows_the_configuration(self, instance: Instance) -> None:
+        instance(write_unit="user")
+        assert instance(write_unit="user", drain_seconds=300)["unit_changed"]
+
+    def test_is_left_alone_unless_asked_for(self, instance: Instance, tmp_path: pathlib.Path) -> None:
+        result = instance()
+        assert (result["unit_path"], result["unit_changed"]) == (None, False)
+        assert not (tmp_path / "config").exists()
+
+    def test_takes_a_name(self, run_module: Any, tmp_path: pathlib.Path) -> None:
+        result = run_module(module, config=str(tmp_path / "agent.json"), write_unit="system")
+        assert result["cause"] == "invalid_input"
+        assert "has no name" in result["msg"]
+        assert tree(tmp_path) == {}
 
 
 class TestAbsent:
