@@ -56,9 +56,8 @@ def play(command: list[str], variables: dict[str, str]) -> PlayRun:
     hosts = _RECAP.findall(output)
     if process.returncode or not hosts:
         raise BenchError(f"ansible-playbook {command[-1]} failed:\n{output[-3000:]}")
-    return PlayRun(
-        seconds, usage.ru_utime + usage.ru_stime, sum(int(host[2]) for host in hosts), sum(int(host[1]) for host in hosts)
-    )
+    changed, tasks = (sum(int(host[place]) for host in hosts) for place in (2, 1))
+    return PlayRun(seconds, usage.ru_utime + usage.ru_stime, changed, tasks)
 
 
 class Hosts:

@@ -21,9 +21,8 @@ import threading
 from typing import Any, NamedTuple
 
 import processes
-from hosts import PlayRun, play
-
 from ansible_command import environment
+from hosts import PlayRun, play
 
 _NETWORK = "127.0.20"
 _PORT = 10933
@@ -60,7 +59,8 @@ def measure(directory: pathlib.Path, size: int, forks: int, role: dict[str, Any]
     finally:
         _end_agents()
     if first.changed < size or second.changed:
-        raise processes.BenchError(f"{size} hosts: {first.changed} changes, then {second.changed}; wanted: some, then none")
+        changes = f"{first.changed} changes, then {second.changed}"
+        raise processes.BenchError(f"{size} hosts: {changes}; wanted: some, then none")
     return FleetRun(size, first, second, sampler.greatest)
 
 

@@ -41,7 +41,8 @@ ROLE_PLAY = [{"hosts": "targets", "gather_facts": False, "become": True, "roles"
 # Asked on each host after a first run, of the role and of the floor: the same result, not only a green play.
 _OUR_RESULT = (
     "systemctl is-active --quiet 'tentacle-agent*' && systemctl is-enabled --quiet $(systemctl list-units --plain "
-    "--no-legend 'tentacle-agent*' | cut -d' ' -f1) && id tentacle && curl -sk https://127.0.0.1:10933/ | grep 'Octopus Tentacle'"
+    "--no-legend 'tentacle-agent*' | cut -d' ' -f1) && id tentacle "
+    "&& curl -sk https://127.0.0.1:10933/ | grep 'Octopus Tentacle'"
 )
 _PEERS_RESULT = "systemctl is-active zabbix-agent && grep '^Server=10.77.0.1' /etc/zabbix/zabbix_agentd.conf"
 
@@ -73,7 +74,7 @@ class Rollout:
 def main(arguments: list[str] | None = None) -> int:
     """0: all measured and every goal reached; 1: a goal was missed; 2: it could not be run."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(143))  # so that hosts and agents are ended on SIGTERM as well
+    signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(143))  # so that hosts and agents are ended then as well
     try:
         with tempfile.TemporaryDirectory(prefix="rollout-", dir="/var/tmp") as name:
             directory = pathlib.Path(name)
@@ -180,8 +181,8 @@ def _machine() -> list[str]:
     import ansible.release
 
     return [
-        f"{time.strftime('%Y-%m-%d')}, {(models or [platform.machine()])[0]}, {os.cpu_count()} cores for controller and hosts, "
-        f"Linux {platform.release()}, ansible-core {ansible.release.__version__}, Python {platform.python_version()}"
+        f"{time.strftime('%Y-%m-%d')}, {(models or [platform.machine()])[0]}, {os.cpu_count()} cores for controller and "
+        f"hosts, Linux {platform.release()}, ansible-core {ansible.release.__version__}, Python {platform.python_version()}"
     ]
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The peer: `community.zabbix.zabbix_agent` as the `ansible` package brings it, with Debian's own agent.
 
-The hosts reach no package mirror. So the agent's package lies in a repository on each host, from which the role installs
-it, and what it depends on is installed before, as the hosts also have the libraries of our agent before.
+The hosts reach no package mirror. So the agent's package lies in a repository on each host, from which the role
+installs it. What it depends on is installed before, as the hosts also have the libraries of our agent before.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ options:
     default: false
   write_unit:
     description:
-      - Writes the unit of this instance as well, where the machine's own service manager reads it (V(system)) or that of
-        the account that runs the module (V(user)). Nothing is loaded, enabled or started.
+      - Writes the unit of this instance as well, where the machine's own service manager reads it (V(system)) or that
+        of the account that runs the module (V(user)). Nothing is loaded, enabled or started.
       - Without it, RV(unit) and RV(user_unit) are returned only.
     type: str
     choices: [system, user]
