@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / part) for part in ("bench", "tests/e2e", "plugins/plugin_utils")]
 
 import _bundle
+import ansible.release
 import judgement
 import loopback
 from agent_process import make_identity
@@ -178,12 +179,9 @@ def _load() -> str:
 def _machine() -> list[str]:
     information = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in information if "model name" in line]
-    import ansible.release
-
-    return [
-        f"{time.strftime('%Y-%m-%d')}, {(models or [platform.machine()])[0]}, {os.cpu_count()} cores for controller and "
-        f"hosts, Linux {platform.release()}, ansible-core {ansible.release.__version__}, Python {platform.python_version()}"
-    ]
+    where = f"{(models or [platform.machine()])[0]}, {os.cpu_count()} cores for controller and hosts"
+    versions = f"ansible-core {ansible.release.__version__}, Python {platform.python_version()}"
+    return [f"{time.strftime('%Y-%m-%d')}, {where}, Linux {platform.release()}, {versions}"]
 
 
 def _update_readme(part: str, text: str) -> None:
