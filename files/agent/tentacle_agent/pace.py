@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import sys
 
+STARTING = 0.0001
+"""While modules are loaded: somebody may be in a handshake already, which takes many short turns."""
 CALM = 0.001
 HURRIED = 0.020
 MANY = 3000
@@ -29,6 +31,10 @@ class Pace:
     def __init__(self, now: float) -> None:
         self._calls = 0
         self._since = now
+        sys.setswitchinterval(STARTING)
+
+    def begin(self) -> None:
+        """The agent has started."""
         sys.setswitchinterval(CALM)
 
     def connection_ended(self, now: float) -> None:

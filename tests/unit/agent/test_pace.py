@@ -13,7 +13,9 @@ from tentacle_agent.pace import CALM, CONNECTION, HURRIED, MANY, SAMPLE, Pace
 @pytest.fixture
 def pace() -> Iterator[Pace]:
     before = sys.getswitchinterval()
-    yield Pace(100.0)
+    pace = Pace(100.0)
+    pace.begin()
+    yield pace
     sys.setswitchinterval(before)
 
 
