@@ -10,7 +10,10 @@ class ModuleDocFragment:
 options:
   fail_on:
     description:
-      - Causes that fail the task, as listed in RV(cause). V(any) stands for everything but V(ok).
+      - Causes that fail the task. A word that is named here fails it wherever it is found, as RV(cause) or among
+        RV(findings), so also where something else is to be repaired first, or where everything works for now.
+      - V(any) stands for every RV(cause) but V(ok), and leaves the findings of an agent that works alone.
+        C([any, slow]) takes both.
       - Any other cause but V(ok) gives a warning. With an empty list the task never fails for what it found.
       - A wrong option always fails the task.
     type: list

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._argspec_connection import connection_arguments, endpoint_arguments, endpoint_of, proxy_of, timeout_of
@@ -99,12 +100,24 @@ def check(parameters: dict[str, Any], impostor: Impostor | None = None) -> tuple
         time.sleep(parameters["delay"])
 
 
-def words(fail_on: list[str]) -> set[str]:
-    """The causes that fail the task; ClientError for a word that is not on the list."""
-    for word in fail_on:
-        if word != ANY and word not in CAUSES:
-            raise ClientError("invalid_input", f"fail_on: {word!r} is no cause; known are any, {', '.join(CAUSES)}.")
-    return set(CAUSES) - {"ok"} if ANY in fail_on else set(fail_on)
+class Fatal:
+    """What fails the task: ``any`` is every cause but ``ok``, a word is that cause and that further finding."""
+
+    def __init__(self, fail_on: list[str]) -> None:
+        """ClientError for a word that is not on the list of causes."""
+        for word in fail_on:
+            if word != ANY and word not in CAUSES:
+                known = f"known are any, {', '.join(CAUSES)}"
+                raise ClientError("invalid_input", f"fail_on: {word!r} is no cause; {known}.")
+        self._any = ANY in fail_on
+        self._named = set(fail_on) - {ANY}
+
+    def of(self, causes: Iterable[str], findings: Iterable[str]) -> str | None:
+        """The first of these words that fails the task, causes before findings; None where none does."""
+        for word in causes:
+            if (self._any and word != "ok") or word in self._named:
+                return word
+        return next((word for word in findings if word in self._named), None)
 
 
 def unchecked(parameters: dict[str, Any], error: ClientError) -> dict[str, Any]:

@@ -93,6 +93,11 @@ EXAMPLES = r"""
     fail_on: []
   register: check
 
+- name: Fail as well where everything works, but the certificate has expired or a step took long
+  listening.tentacle.tentacle_verify:
+    host: web01.example.com
+    fail_on: [any, certificate_dates, slow]
+
 - name: Check a whole group at once, from the controller
   listening.tentacle.tentacle_verify:
     endpoints: "{{ groups['web'] | listening.tentacle.endpoints(hostvars) }}"
@@ -324,16 +329,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listening.tentacle.plugins.module_utils._argspec_connection import failure
 from ansible_collections.listening.tentacle.plugins.module_utils._client.errors import ClientError
 from ansible_collections.listening.tentacle.plugins.module_utils._verification import (
+    Fatal,
     arguments,
     check,
     options_of,
     unchecked,
-    words,
 )
 from ansible_collections.listening.tentacle.plugins.module_utils._verify.throwaway import Impostor, throwaway
 
 
-def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Impostor | None) -> None:
+def check_endpoints(module: AnsibleModule, fatal: Fatal, impostor: Impostor | None) -> None:
     """Check the list of endpoints and end; ClientError for options that cannot be used."""
     # Only here, because threads and the rest of it are of no use to a single check, and cost it time.
     from ansible_collections.listening.tentacle.plugins.module_utils._fleet_check import check_fleet
@@ -342,10 +347,12 @@ def check_endpoints(module: AnsibleModule, fatal: set[str], impostor: Impostor |
     reporter = Reporter(progress_path(), str)
     facts = check_fleet(module.params, options_of(module.params, impostor), reporter.say)
     reporter.close()
-    found = set(facts["totals"]["causes"]) | ({"shared_identity"} & set(facts["totals"]["findings"]))
-    if found & fatal:
-        module.fail_json(changed=False, **facts)
-    if found:
+    causes, findings = facts["totals"]["causes"], facts["totals"]["findings"]
+    word = fatal.of(causes, findings)
+    if word:
+        besides = "" if word in causes else f" Found besides, and named in 'fail_on': {word} {findings[word]}."
+        module.fail_json(changed=False, **{**facts, "msg": facts["msg"] + besides})
+    if causes or "shared_identity" in findings:
         module.warn(facts["msg"])
     module.exit_json(changed=False, **facts)
 
@@ -361,7 +368,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        fatal = words(module.params["fail_on"])
+        fatal = Fatal(module.params["fail_on"])
         with throwaway() as impostor:
             if module.params["endpoints"] is not None:
                 check_endpoints(module, fatal, impostor)
@@ -374,8 +381,9 @@ def main() -> None:
     except ClientError as error:
         module.fail_json(**{**unchecked(module.params, error), **failure(error, "Nothing was checked")})
     facts = {"changed": False, "attempts": attempts, **result.as_dict()}
-    if result.cause in fatal:
-        module.fail_json(msg=result.sentence, **facts)
+    word = fatal.of([result.cause], [str(finding["cause"]) for finding in result.findings])
+    if word:
+        module.fail_json(msg=result.sentence_of(word), **facts)
     if not result.ok:
         module.warn(result.sentence)
     module.exit_json(msg=result.sentence, **facts)

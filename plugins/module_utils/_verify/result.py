@@ -97,6 +97,13 @@ class Result:
         entry = CAUSES[self.cause]
         return self.evidence if self.ok else f"{self.evidence} {entry.summary} {entry.remedy}"
 
+    def sentence_of(self, word: str) -> str:
+        """The same for a cause or a further finding with this word. Raises StopIteration for one that was not found."""
+        if word == self.cause:
+            return self.sentence
+        finding = next(finding for finding in self.findings if finding["cause"] == word)
+        return f"{finding['evidence']} {CAUSES[word].summary} {finding['remedy']}"
+
     def blame(self, error: ClientError) -> None:
         """Take note of a failure. The first one is the cause, later ones are further findings."""
         if self.ok:
