@@ -31,3 +31,17 @@ def test_release_summary_waits_for_the_next_version() -> None:
 def test_supported_ansible_is_the_same_in_meta_and_readme() -> None:
     floor = _only_match(r"^requires_ansible: ['\"]?>=([\d.]+?)(?:\.0)?['\"]?$", "meta/runtime.yml")
     assert f"ansible-core {floor}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_execution_environment_has_this_version_and_a_tested_core() -> None:
+    example = (ROOT / "docs" / "execution-environment" / "execution-environment.yml").read_text(encoding="utf-8")
+    assert f"version: {_only_match(r'^version: (.+)$', 'galaxy.yml')}\n" in example
+    core = _only_match(r"^ansible-core==([\d.]+)", "requirements/core-2.21.txt")
+    assert f"package_pip: ansible-core=={core}\n" in example
+
+
+def test_what_an_execution_environment_needs_is_in_the_collection() -> None:
+    definition = (ROOT / "meta" / "execution-environment.yml").read_text(encoding="utf-8")
+    needed = re.findall(r"^  (?:python|system): (\S+)$", definition, re.MULTILINE)
+    assert len(needed) == 2
+    assert all((ROOT / path).is_file() for path in needed)
