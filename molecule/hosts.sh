@@ -5,6 +5,7 @@
 #   hosts.sh build SUITE...             make the bases of bullseye (Debian 11), bookworm (12), trixie (13), once each
 #   hosts.sh net-up                     bridge 10.77.0.1 / fd77::1 in a namespace without any way out
 #   hosts.sh up NAME NUMBER [SUITE]     boot NAME at 10.77.0.NUMBER / fd77::NUMBER (as written: 31 is fd77::31)
+#   hosts.sh up NAME NUMBER SUITE FROM  the same from an image of the host FROM: its files, without its ssh keys and machine id
 #   hosts.sh wait NAME...               until systemd says running (or degraded: then the failed units are named)
 #   hosts.sh exec NAME COMMAND...       run a command inside
 #   hosts.sh down NAME... | net-down    end hosts; remove the bridge
@@ -67,6 +68,7 @@ up() {
   [ -d "$base" ] || { say "no base ${3:-bookworm} yet: run 'hosts.sh build ${3:-bookworm}'"; return 1; }
   down "$name" # what an aborted run left
   mkdir -p "$host"/{upper,work,root}
+  [ -z "${4:-}" ] || cp -a "$running/$4/upper" "$host/"
   mount -t overlay "$namespace" -o "lowerdir=$base,upperdir=$host/upper,workdir=$host/work" "$host/root"
   echo "$veth" >"$host/veth"
   ip netns add "$namespace"
@@ -77,6 +79,10 @@ up() {
   ip -n "$namespace" addr add "$ipv4.$number/24" dev host0
   ip -n "$namespace" addr add "$ipv6$number/64" dev host0 nodad
   ip -n "$namespace" link set host0 up
+  if [ -n "${4:-}" ]; then
+    rm -f "$host"/root/etc/ssh/ssh_host_*
+    : >"$host/root/etc/machine-id"
+  fi
   echo "$name" >"$host/root/etc/hostname"
   printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost ip6-localhost\n' "$name" >"$host/root/etc/hosts"
   ssh-keygen -q -t ed25519 -N '' -f "$host/root/etc/ssh/ssh_host_ed25519_key" </dev/null

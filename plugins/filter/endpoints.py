@@ -11,8 +11,10 @@ author:
   - listening.tentacle contributors (@listening-tentacle)
 description:
   - Gives what the option O(listening.tentacle.tentacle_verify#module:endpoints) takes, for hosts of the inventory.
-  - Each has C(name), the host's name in the inventory, and C(host), its C(ansible_host) or else its name.
-  - Port and thumbprint are those of C(tentacle_result), which the role sets, or of the variables O(port) and
+  - Each has C(name), the host's name in the inventory, and C(host), the address that servers use. That is the one in
+    C(tentacle_result), which the role sets, or the variable C(tentacle_public_hostname), or C(ansible_host), or its
+    name.
+  - Port and thumbprint are those of C(tentacle_result), or of the variables C(tentacle_comms_port), O(port) and
     O(thumbprint). What is not known is left out.
 positional: hostvars
 options:
@@ -75,11 +77,16 @@ def _endpoint(host: str, hostvars: Mapping[str, Mapping[str, Any]], port: str, t
     known = variables.get("tentacle_result") or {}
     found = {
         "name": host,
-        "host": variables.get("ansible_host") or host,
-        "port": known.get("port") or variables.get(port),
+        "host": _first(known, variables, "public_hostname") or variables.get("ansible_host") or host,
+        "port": _first(known, variables, "comms_port") or known.get("port") or variables.get(port),
         "thumbprint": known.get("thumbprint") or variables.get(thumbprint),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _first(known: Mapping[str, Any], variables: Mapping[str, Any], name: str) -> Any:
+    """What the role has found out, or what its variable says."""
+    return known.get(name) or variables.get(f"tentacle_{name}")
 
 
 class FilterModule:

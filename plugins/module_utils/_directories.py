@@ -58,7 +58,7 @@ def settle(entry: Entry) -> bool:
     Parents that are missing are made searchable for everybody, whatever the umask is: the agent's account has to
     reach what lies below them.
     """
-    _refuse_foreign_links(entry.path)
+    refuse_foreign_links(entry.path)
     try:
         for parent in reversed(_missing_parents(entry.path)):
             os.mkdir(parent)
@@ -91,6 +91,24 @@ def show_wanted(entry: Entry) -> dict[str, object]:
     }
 
 
+def refuse_foreign_links(path: str) -> None:
+    """Raise StorageError where ``path``, or a directory above it, is a link that neither root nor this account made."""
+    place = path
+    while place != os.path.dirname(place):
+        try:
+            found = os.lstat(place)
+        except OSError:
+            found = None
+        if found is not None and stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+            raise StorageError(
+                f"{place} is a link made by user number {found.st_uid}, where a directory was expected. A link of "
+                "another account could lead this task to change a foreign directory. Replace it by a directory, or "
+                "by a link of root.",
+                cause="permissions",
+            )
+        place = os.path.dirname(place)
+
+
 def _adjust(entry: Entry, created: bool) -> bool:
     resolved = os.path.realpath(entry.path)
     descriptor = os.open(resolved, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -106,23 +124,6 @@ def _adjust(entry: Entry, created: bool) -> bool:
         return (mode, owner, group) != seen
     finally:
         os.close(descriptor)
-
-
-def _refuse_foreign_links(path: str) -> None:
-    place = path
-    while place != os.path.dirname(place):
-        try:
-            found = os.lstat(place)
-        except OSError:
-            found = None
-        if found is not None and stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
-            raise StorageError(
-                f"{place} is a link made by user number {found.st_uid}, where a directory was expected. A link of "
-                "another account could lead this task to change a foreign directory. Replace it by a directory, or "
-                "by a link of root.",
-                cause="permissions",
-            )
-        place = os.path.dirname(place)
 
 
 def _seen(found: os.stat_result) -> Seen:

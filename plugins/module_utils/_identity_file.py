@@ -16,7 +16,7 @@ from typing import Any
 
 from . import _choice, _directories, _x509
 from ._directories import Entry
-from ._instance import configuration, files, identity, original, paths
+from ._instance import configuration, files, identity, original, paths, unit
 from ._instance.errors import IdentityError, StorageError
 
 #: Every fact of a certificate that modules return, in this order; all are None where there is no certificate.
@@ -126,6 +126,11 @@ class IdentityChange:
         self.before = self._read_before()
 
     @property
+    def removes(self) -> bool:
+        """Whether no identity is to be there afterwards: for good, or until the first boot."""
+        return bool(self._params["state"] != "present")
+
+    @property
     def imports(self) -> bool:
         return any(self._params[source] for source in _SOURCES)
 
@@ -135,7 +140,7 @@ class IdentityChange:
 
     def plan(self) -> dict[str, Any] | None:
         """The facts afterwards; None for a certificate whose facts are not known before it is made."""
-        if self._params["state"] == "absent":
+        if self.removes:
             return no_facts()
         if self.imports:
             self._pem = self._import()
@@ -169,16 +174,35 @@ class IdentityChange:
         except OSError as error:
             raise StorageError(f"The identity {self.path} could not be removed: {error.strerror}.") from error
 
+    def refuse_to_remove(self) -> None:
+        """Raise IdentityError where an identity is there that must not be lost, although a host becomes an image."""
+        if self._params["state"] == "first_boot" and self.before is not None and not self._params["force"]:
+            raise IdentityError(
+                f"An identity is there in {self.path}, with the thumbprint {self.before['thumbprint']}, and every copy "
+                "of this host would have the same one. It is a host in use, or was started from another image, "
+                "probably. If it is to become an image, set 'force' to remove the identity.",
+                cause="identity_present",
+            )
+
+    def unit(self, instance: str, configuration_path: str) -> str:
+        """The unit that makes the identity at the first boot. Raises ConfigurationError for what cannot stand in it."""
+        params = self._params
+        size = [] if params["key_type"] == "ec" else [f"--key-size={params['key_size']}"]
+        options = [f"--key-type={params['key_type']}", *size, f"--days={params['valid_days']}"]
+        options.append(f"--subject={params['subject']}")
+        executable = params["executable"] or os.path.join(paths.programs_directory(), paths.PROGRAM)
+        return unit.render_identity(configuration_path, instance, executable, self.path, options)
+
     def _read_before(self) -> dict[str, Any] | None:
         try:
             return read(self.path)
         except IdentityError:
-            if self._params["force"] or self.imports or self._params["state"] == "absent":
+            if self._params["force"] or self.imports or self.removes:
                 return no_facts()
             raise
 
     def _makes(self) -> bool:
-        return self._params["state"] == "present" and not self.imports and (
+        return not self.removes and not self.imports and (
             self.before is None or bool(self._params["force"])
         )
 
@@ -203,3 +227,19 @@ class IdentityChange:
             if params["privatekey_path"]:
                 data += b"\n" + files.read(params["privatekey_path"])
         return identity.import_any(data, params["passphrase"])
+
+
+def read_mode(mode: Any) -> int | None:
+    """A mode as octal text or number. Raises ValueError with a sentence."""
+    if mode is None:
+        return None
+    try:
+        number = mode if isinstance(mode, int) else int(str(mode), 8)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0o777 or number & 0o007:
+        raise ValueError(
+            f"The mode {mode!r} cannot be given to a private key: expected octal text such as '0600' or '0640', "
+            "without any right for others."
+        )
+    return number

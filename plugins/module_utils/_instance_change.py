@@ -20,7 +20,8 @@ from ._directories import Entry
 from ._instance import configuration, files, paths, proxy, records, unit
 from ._instance.configuration import Configuration
 from ._instance.errors import ConfigurationError
-from ._unit_file import USER, UnitFile
+from ._instance_proxy import ProxyChange
+from ._unit_file import SYSTEM, USER, UnitFile
 
 #: The options that are keys of the configuration; one that is not given leaves the key as it is.
 SETTINGS = (
@@ -36,7 +37,39 @@ SETTINGS = (
     "drain_seconds",
     "adopt_scripts",
     "log_level",
+    "public_hostname",
+    "comms_port",
 )
+#: The options of the module beside those that choose the instance.
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "home_directory": {"type": "path", "aliases": ["home", "homedir"]},
+    "application_directory": {"type": "path", "aliases": ["app", "appdir"]},
+    "port": {"type": "int", "aliases": ["listen_port"]},
+    "listen_address": {"type": "str", "aliases": ["listen_ip_address", "bind_address"]},
+    "public_hostname": {"type": "str", "aliases": ["public_host_name", "announce_host"]},
+    "comms_port": {"type": "int", "aliases": ["tentacle_comms_port", "announce_port"]},
+    "no_listen": {"type": "bool"},
+    "minimum_tls_version": {"type": "str", "choices": list(configuration.TLS_VERSIONS)},
+    "show_page": {"type": "bool"},
+    "reported_version": {"type": "str"},
+    "idle_seconds": {"type": "int"},
+    "drain_seconds": {"type": "int"},
+    "adopt_scripts": {"type": "bool"},
+    "log_level": {"type": "str", "choices": list(configuration.LOG_LEVELS)},
+    "proxy_host": {"type": "str"},
+    "proxy_port": {"type": "int"},
+    "proxy_username": {"type": "str"},
+    "proxy_password": {"type": "str", "no_log": True},
+    "service_user": {"type": "str"},
+    "service_group": {"type": "str"},
+    "executable": {"type": "path"},
+    "scripts_may_sudo": {"type": "bool", "default": False},
+    "write_unit": {"type": "str", "choices": [SYSTEM, USER]},
+    "remove_identity": {"type": "bool", "default": False},
+    "remove_home": {"type": "bool", "default": False},
+    "remove_applications": {"type": "bool", "default": False},
+}
 CONFIGURATION_MODE = 0o640
 PRIVATE_DIRECTORY_MODE = 0o750
 APPLICATION_DIRECTORY_MODE = 0o755
@@ -49,6 +82,7 @@ class State(NamedTuple):
     recorded: bool
     places: dict[str, Any]
     unit: str | None
+    proxy_password: str
 
     def facts(self) -> dict[str, Any]:
         lines = None if self.unit is None else self.unit.splitlines()  # a difference is read line by line
@@ -62,19 +96,23 @@ class InstanceChange:
         self.choice = choice
         self.params = params
         self.existing = configuration.load(choice.path) if choice.exists else None
+        self._proxy = ProxyChange(params)
         self.wanted = self._wanted()
         self.unit_file = self._unit_file()
+        self._password_path = proxy.password_path(self.wanted.certificate_path)
 
     def read(self) -> State:
         """The instance as it is; changes nothing. Raises InstanceError for a configuration that is damaged."""
         document = self._document(self.existing) if self.existing else None
         places = {entry.path: _directories.show(entry.path) for entry in self._entries() + self._file_entries()}
-        return State(document, self.choice.recorded, places, self.unit_file.read() if self.unit_file else None)
+        text = self.unit_file.read() if self.unit_file else None
+        return State(document, self.choice.recorded, places, text, "as before")
 
     def plan(self) -> State:
         """The instance as ``apply`` will make it."""
         places = {entry.path: _directories.show_wanted(entry) for entry in self._entries() + self._file_entries()}
-        return State(self._document(self.wanted), self.choice.name is not None, places, self._unit_text())
+        password = "another" if self._proxy.password_differs(self._password_path) else "as before"
+        return State(self._document(self.wanted), self.choice.name is not None, places, self._unit_text(), password)
 
     def apply(self) -> None:
         """Make it so. Directories come first, the record last, so that a record never names what is not there.
@@ -93,6 +131,7 @@ class InstanceChange:
             files.adjust(self.choice.path, CONFIGURATION_MODE)
         elif self.wanted != self.existing:
             configuration.change(self.choice.path, self._changed)
+        self._proxy.apply(self._password_path, group)
         if self.unit_file and text is not None and self.unit_file.read() != text:
             self.unit_file.write(text)
         for entry in self._file_entries():
@@ -103,7 +142,10 @@ class InstanceChange:
 
     def restart_required(self) -> bool:
         """Whether a running agent has to be restarted to follow the change; most of it, it takes up by itself."""
-        return self.existing is not None and bool(configuration.restart_keys(self.existing, self.wanted))
+        if self.existing is None:
+            return False
+        password = self._proxy.password_differs(self._password_path)
+        return password or bool(configuration.restart_keys(self.existing, self.wanted))
 
     def unit(self) -> str:
         """The unit of the system's service manager. Raises ConfigurationError for what cannot stand in one."""
@@ -158,7 +200,7 @@ class InstanceChange:
 
     def _changed(self, base: Configuration) -> Configuration:
         given = {key: self.params[key] for key in SETTINGS if self.params[key] is not None}
-        return configuration.with_values(base, **given)
+        return configuration.with_values(base, proxy=self._proxy.applied_to(base.proxy), **given)
 
     def _document(self, value: Configuration) -> dict[str, Any]:
         return configuration.to_document(value, self.choice.directory)
@@ -185,7 +227,7 @@ class InstanceChange:
         group = self.params["service_group"]
         entries = [Entry(self.choice.path, CONFIGURATION_MODE, None, group)]
         identity = self.wanted.certificate_path
-        secrets = [path for path in (identity, proxy.password_path(identity)) if os.path.exists(path)]
+        secrets = [path for path in (identity, self._password_path) if os.path.exists(path)]
         entries += [Entry(path, CONFIGURATION_MODE if group else None, None, group) for path in secrets]
         return [*entries, self.unit_file.entry] if self.unit_file else entries
 

@@ -48,12 +48,15 @@ options:
     description:
       - V(present) makes or imports the identity when it is missing.
       - V(absent) removes the file.
+      - V(first_boot) is for a host that becomes an image. No identity may be there, and RV(unit) is the text of a
+        systemd unit that makes it when a copy of the image starts for the first time, so that no two copies share one.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, first_boot]
     default: present
   force:
     description:
       - Whether a new identity is made although one is there. Every server has to be told the new thumbprint.
+      - With O(state=first_boot), whether an identity that is there is removed. Without it the task fails then.
     type: bool
     default: false
     aliases: [regenerate]
@@ -129,6 +132,12 @@ options:
       - Whether an identity that is replaced or removed is kept beside the file, with its key.
     type: bool
     default: false
+  executable:
+    description:
+      - With O(state=first_boot), the agent's command as it stands in the unit. The default is the one that
+        M(listening.tentacle.tentacle_agent) installs where its O(listening.tentacle.tentacle_agent#module:path) is
+        not given.
+    type: path
   agent_python:
     description:
       - The Python under which the module goes on when its own does not have cryptography.
@@ -252,6 +261,15 @@ self_signed:
   returned: always
   type: bool
   sample: true
+unit:
+  description: The text of the systemd unit that makes the identity at first boot; null with another O(state).
+  returned: always
+  type: str
+unit_name:
+  description: The name of that unit; null with another O(state).
+  returned: always
+  type: str
+  sample: tentacle-agent-identity@tentacle.service
 backup_file:
   description: Where the replaced identity was kept.
   returned: when O(backup=true) and an identity was replaced or removed
@@ -275,19 +293,22 @@ from ansible_collections.listening.tentacle.plugins.module_utils._identity_file 
     find_file,
     no_facts,
     read,
+    read_mode,
 )
 from ansible_collections.listening.tentacle.plugins.module_utils._identity_library import complaint_without_library
+from ansible_collections.listening.tentacle.plugins.module_utils._instance import paths
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
 
 
 def run(module: AnsibleModule, change: IdentityChange) -> dict[str, Any]:
     """Compare, act unless in check mode, and read back."""
+    change.refuse_to_remove()
     after = change.plan()
     previous = change.before or no_facts()
-    removes = module.params["state"] == "absent"
+    removes = change.removes
     replaced = change.before is not None if removes else change.is_replaced(after)
     adjusted = not removes and not replaced and change.is_adjusted()
-    result: dict[str, Any] = {"changed": replaced or adjusted}
+    result: dict[str, Any] = {"changed": replaced or adjusted, **describe_unit(module.params, change)}
     if (replaced or adjusted) and not module.check_mode:
         if module.params["backup"] and replaced and os.path.exists(change.path):
             result["backup_file"] = module.backup_local(change.path)
@@ -303,11 +324,19 @@ def run(module: AnsibleModule, change: IdentityChange) -> dict[str, Any]:
     return result
 
 
+def describe_unit(params: dict[str, Any], change: IdentityChange) -> dict[str, str | None]:
+    """The unit for the first boot, where the identity is left to it."""
+    choice = _choice.choose(params) if params["state"] == "first_boot" and not params["path"] else None
+    if choice is None or choice.name is None:
+        return {"unit": None, "unit_name": None}
+    return {"unit": change.unit(choice.name, choice.path), "unit_name": paths.identity_unit_name(choice.name)}
+
+
 def main() -> None:
     argument_spec = _choice.argument_spec()
     argument_spec.update(
         path={"type": "path"},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        state={"type": "str", "choices": ["present", "absent", "first_boot"], "default": "present"},
         force={"type": "bool", "default": False, "aliases": ["regenerate"]},
         key_type={"type": "str", "choices": ["rsa", "ec"], "default": "rsa", "no_log": False},
         key_size={"type": "int", "default": 2048, "no_log": False},
@@ -327,6 +356,7 @@ def main() -> None:
         group={"type": "str"},
         mode={"type": "raw"},
         backup={"type": "bool", "default": False},
+        executable={"type": "path"},
         agent_python={"type": "path"},
     )
     module = AnsibleModule(
@@ -352,29 +382,15 @@ def main() -> None:
             module.fail_json(msg=complaint, cause="runtime_missing")
         if complaint:
             module.warn(complaint)
-            module.exit_json(changed=True, **no_facts(), path=path, previous_thumbprint=None)
+            module.exit_json(
+                changed=True, **no_facts(), path=path, previous_thumbprint=None, unit=None, unit_name=None
+            )
         result = run(module, change)
     except InstanceError as error:
         module.fail_json(msg=str(error), cause=error.cause)
     except ValueError as error:
         module.fail_json(msg=str(error), cause="invalid_input")
     module.exit_json(**result)
-
-
-def read_mode(mode: Any) -> int | None:
-    """A mode as octal text or number. Raises ValueError with a sentence."""
-    if mode is None:
-        return None
-    try:
-        number = mode if isinstance(mode, int) else int(str(mode), 8)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 0o777 or number & 0o007:
-        raise ValueError(
-            f"The mode {mode!r} cannot be given to a private key: expected octal text such as '0600' or '0640', "
-            "without any right for others."
-        )
-    return number
 
 
 if __name__ == "__main__":

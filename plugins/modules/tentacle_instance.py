@@ -26,7 +26,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The difference holds the configuration, owners and modes. No secret is stored in the configuration.
+      - The difference holds the configuration, owners and modes. No secret is stored in the configuration, and of the
+        proxy's password only whether it changes.
   idempotent:
     support: full
 options:
@@ -64,6 +65,18 @@ options:
         default when the instance is created.
     type: str
     aliases: [listen_ip_address, bind_address]
+  public_hostname:
+    description:
+      - The name or address under which servers find the agent, where it is none of the host's own, as behind address
+        translation. The agent does not use it; reports, checks and M(listening.tentacle.tentacle_instance_info) do.
+      - An empty text removes it.
+    type: str
+    aliases: [public_host_name, announce_host]
+  comms_port:
+    description:
+      - The port at which servers find the agent, where it is not O(port). V(0) removes it.
+    type: int
+    aliases: [tentacle_comms_port, announce_port]
   no_listen:
     description:
       - Whether the agent keeps its port closed. It then answers nobody.
@@ -105,6 +118,21 @@ options:
       - How much the agent writes to its log.
     type: str
     choices: [trace, debug, info, warn, error, fatal]
+  proxy_host:
+    description:
+      - The web proxy that deployment scripts are told of; the agent itself calls nobody. V(none) is no proxy,
+        V(default) the system's own settings, which hold when the instance is created.
+    type: str
+  proxy_port:
+    description: The port of that proxy. The default is V(80).
+    type: int
+  proxy_username:
+    description: The name that the proxy asks for.
+    type: str
+  proxy_password:
+    description:
+      - The password that the proxy asks for. It is kept in a file beside the identity, for the same readers.
+    type: str
   service_user:
     description:
       - The account that runs the agent. It gets the home directory, and nothing that decides about trust.
@@ -276,14 +304,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.listening.tentacle.plugins.module_utils import _choice
 from ansible_collections.listening.tentacle.plugins.module_utils._instance import paths
-from ansible_collections.listening.tentacle.plugins.module_utils._instance.configuration import (
-    LOG_LEVELS,
-    TLS_VERSIONS,
-)
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
-from ansible_collections.listening.tentacle.plugins.module_utils._instance_change import InstanceChange
+from ansible_collections.listening.tentacle.plugins.module_utils._instance_change import ARGUMENTS, InstanceChange
 from ansible_collections.listening.tentacle.plugins.module_utils._instance_removal import InstanceRemoval
-from ansible_collections.listening.tentacle.plugins.module_utils._unit_file import SYSTEM, USER
 
 
 def set_up(choice: _choice.Choice, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -307,7 +330,7 @@ def set_up(choice: _choice.Choice, params: dict[str, Any], check_mode: bool) -> 
         "unit_path": change.unit_file.path if change.unit_file else None,
         "unit_changed": before.unit != wanted.unit,
         "user_unit": change.user_unit(),
-        "diff": {"before": before.facts(), "after": after.facts()},
+        "diff": {"before": before.facts(), "after": wanted.facts()},
     }
 
 
@@ -344,31 +367,9 @@ def _names(choice: _choice.Choice) -> dict[str, Any]:
 
 
 def main() -> None:
-    argument_spec = _choice.argument_spec()
-    argument_spec.update(
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-        home_directory={"type": "path", "aliases": ["home", "homedir"]},
-        application_directory={"type": "path", "aliases": ["app", "appdir"]},
-        port={"type": "int", "aliases": ["listen_port"]},
-        listen_address={"type": "str", "aliases": ["listen_ip_address", "bind_address"]},
-        no_listen={"type": "bool"},
-        minimum_tls_version={"type": "str", "choices": list(TLS_VERSIONS)},
-        show_page={"type": "bool"},
-        reported_version={"type": "str"},
-        idle_seconds={"type": "int"},
-        drain_seconds={"type": "int"},
-        adopt_scripts={"type": "bool"},
-        log_level={"type": "str", "choices": list(LOG_LEVELS)},
-        service_user={"type": "str"},
-        service_group={"type": "str"},
-        executable={"type": "path"},
-        scripts_may_sudo={"type": "bool", "default": False},
-        write_unit={"type": "str", "choices": [SYSTEM, USER]},
-        remove_identity={"type": "bool", "default": False},
-        remove_home={"type": "bool", "default": False},
-        remove_applications={"type": "bool", "default": False},
-    )
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
+    argument_spec = {**_choice.argument_spec(), **ARGUMENTS}
+    needs_host = dict.fromkeys(("proxy_port", "proxy_username", "proxy_password"), "proxy_host")
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, required_by=needs_host)
     act = remove if module.params["state"] == "absent" else set_up
     try:
         result = act(_choice.choose(module.params), module.params, module.check_mode)

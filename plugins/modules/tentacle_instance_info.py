@@ -177,57 +177,21 @@ cause:
   sample: instance_unknown
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.listening.tentacle.plugins.module_utils import _choice, _identity_file, _processes
-from ansible_collections.listening.tentacle.plugins.module_utils._instance import configuration, files, paths, records
+from ansible_collections.listening.tentacle.plugins.module_utils import _choice, _instance_facts
+from ansible_collections.listening.tentacle.plugins.module_utils._instance import records
 from ansible_collections.listening.tentacle.plugins.module_utils._instance.errors import InstanceError
 
 
 def look(params: dict[str, Any]) -> list[dict[str, Any]]:
     """The instances that the options name. Raises InstanceError for a bad name."""
-    if not params["instance"] and not params["config"]:
-        present = records.list_records(_choice.environment(params["configuration_home"]))
-        return [describe(record.name, record.path) for record in present]
-    choice = _choice.choose(params)
-    process = _processes.agent_of(choice.path, choice.name)
-    return [describe(choice.name, choice.path)] if choice.exists or choice.recorded or process else []
-
-
-def describe(name: str | None, path: str) -> dict[str, Any]:
-    """One instance, as far as it can be read."""
-    facts: dict[str, Any] = {
-        "instance": name,
-        "path": path,
-        "unit_name": paths.unit_name(name) if name is not None else None,
-        "configuration": None,
-        "trusted_thumbprints": [],
-        "certificate": None,
-        "process": None,
-        "problem": None,
-    }
-    process = _processes.agent_of(path, name)
-    facts["process"] = process.facts() if process else None
-    try:
-        found = configuration.load(path, unknown="keep")
-        facts["configuration"] = configuration.to_facts(found)
-        facts["trusted_thumbprints"] = sorted(found.trusted_pins())
-        if os.path.lexists(found.certificate_path):
-            facts["certificate"] = _identity_file.describe(files.read(found.certificate_path))
-    except InstanceError as error:
-        facts["problem"] = str(error)
-    return facts
-
-
-def find_holders(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Who holds the port that the options name. Raises InstanceError for an address that is none."""
-    if params["port"] is None:
-        return []
-    wanted = configuration.with_values(configuration.create("/"), listen_address=params["listen_address"])
-    return [holder.facts() for holder in _processes.holders(params["port"], wanted.listen_address)]
+    if params["instance"] or params["config"]:
+        return _instance_facts.of_choice(_choice.choose(params))
+    present = records.list_records(_choice.environment(params["configuration_home"]))
+    return [_instance_facts.describe(record.name, record.path) for record in present]
 
 
 def main() -> None:
@@ -236,7 +200,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
     try:
         instances = look(module.params)
-        port_holders = find_holders(module.params)
+        port_holders = _instance_facts.port_holders(module.params)
     except InstanceError as error:
         module.fail_json(msg=str(error), cause=error.cause)
     module.exit_json(changed=False, instances=instances, port_holders=port_holders)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from agent_process import AgentProcess, Identity, make_identity
 from ansible_command import connection_options
+from rollout import Rollout, install_collection
 from script_client import Open, Scripts
 from wire_client import WireClient
 
@@ -105,3 +106,17 @@ def another(agent: AgentProcess, connect: Callable[..., WireClient]) -> Iterator
 @pytest.fixture
 def scripts(another: Open) -> Scripts:
     return another()
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A directory of collections with this one in it."""
+    return install_collection(tmp_path_factory.mktemp("collections"))
+
+
+@pytest.fixture
+def rollout(tmp_path: pathlib.Path, collections: pathlib.Path, server_identity: Identity) -> Iterator[Rollout]:
+    """Runs of the role for one host of the test's own; its agent is ended whatever happens."""
+    made = Rollout(tmp_path, collections, [server_identity.thumbprint])
+    yield made
+    made.end()

@@ -37,7 +37,7 @@ def test_every_variable_has_the_roles_prefix(described: dict[str, dict[str, Any]
 
 
 def test_every_variable_is_used_and_every_used_one_is_known(described: dict[str, dict[str, Any]]) -> None:
-    places = [path for name in ("tasks", "vars", "handlers") for path in (ROLE / name).glob("*.yml")]
+    places = [path for name in ("tasks", "vars", "handlers") for path in (ROLE / name).rglob("*.yml")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in places)
     used = set(re.findall(r"(?<![\w.])tentacle_\w+", text)) - RESULTS - TAGS
     assert used | {"tentacle_verify"} == set(described)
@@ -45,7 +45,9 @@ def test_every_variable_is_used_and_every_used_one_is_known(described: dict[str,
 
 def test_secrets_are_not_logged(described: dict[str, dict[str, Any]]) -> None:
     secret = {name for name, option in described.items() if option.get("no_log")}
-    assert secret == {"tentacle_certificate_content", "tentacle_certificate_passphrase"}
+    assert secret == {
+        "tentacle_certificate_content", "tentacle_certificate_passphrase", "tentacle_proxy_password"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["preflight", "install", "configure", "run", "verify", "absent"])

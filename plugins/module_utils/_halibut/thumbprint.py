@@ -42,8 +42,12 @@ def normalise(text: str) -> str:
         return of_der(_der_of_pem(text)).sha256
     words = re.sub(_SEPARATORS, " ", text).strip()
     digits = re.sub(_SEPARATORS, "", re.sub(_LABEL, "", words, count=1)).upper()
-    if digits.strip("0123456789ABCDEF"):
-        raise ValueError(f"{text[:80]!r} is no thumbprint: it has other characters than hexadecimal digits.")
+    wrong = re.search("[^0-9A-F]", digits)
+    if wrong:
+        raise ValueError(
+            f"{text[:80]!r} is no thumbprint: its character {wrong.start() + 1} is {wrong[0]!r}, and only the "
+            "hexadecimal digits 0 to 9 and A to F are expected."
+        )
     if len(digits) not in (40, 64):
         raise ValueError(
             f"{text[:80]!r} is no thumbprint: it has {len(digits)} hexadecimal digits, "

@@ -57,6 +57,7 @@ _ALWAYS_WRITTEN = (
     "trusted_servers",
 )
 _LONGEST_WAIT = 7 * 24 * 3600
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%:-")
 
 
 @value(frozen=True)
@@ -67,8 +68,9 @@ class Configuration:
     ``certificate_path`` is a PEM file holding key and certificate. ``minimum_tls_version`` is the oldest version of TLS
     that a caller may speak. ``idle_seconds`` closes a silent connection, ``drain_seconds`` is how long running scripts
     may go on after a stop was asked for. ``adopt_scripts`` has scripts that still run then handed over to the agent's
-    next process, by the service manager. ``proxy`` is what scripts are told. ``unknown`` holds what a newer version
-    wrote.
+    next process, by the service manager. ``public_hostname`` and ``comms_port`` are where servers find the agent, where
+    that is not where it listens; the agent itself only keeps them. ``proxy`` is what scripts are told. ``unknown``
+    holds what a newer version wrote.
     """
 
     instance: str | None
@@ -86,6 +88,8 @@ class Configuration:
     drain_seconds: int = 30
     adopt_scripts: bool = False
     log_level: str = "info"
+    public_hostname: str | None = None
+    comms_port: int | None = None
     proxy: Proxy = NO_CHOICE
     unknown: Mapping[str, Any] = MappingProxyType({})
 
@@ -297,6 +301,20 @@ def _address(value: Any) -> str | None:
         raise ValueError(f"has to be an IP address of this host or 'any', not {value!r}.") from None
 
 
+def _hostname(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    host = value.strip() if isinstance(value, str) else ""
+    host = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
+    if not host or not set(host) <= _HOST_CHARACTERS or host.count(":") == 1:
+        raise ValueError(f"has to be a host's name or IP address alone, without scheme and port, not {value!r}.")
+    return host
+
+
+def _announced_port(value: Any) -> int | None:
+    return None if value in (None, 0) and not isinstance(value, bool) else _whole_number(value, 1, 65535)
+
+
 def _level(value: Any) -> str:
     if isinstance(value, str) and value.lower() in LOG_LEVELS:
         return value.lower()
@@ -325,5 +343,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "drain_seconds": _drain,
     "adopt_scripts": _boolean,
     "log_level": _level,
+    "public_hostname": _hostname,
+    "comms_port": _announced_port,
     "proxy": proxies.from_document,
 }

@@ -107,6 +107,11 @@ def unit_name(instance: str) -> str:
     return f"{PROGRAM}@{file_name(check_instance_name(instance))}.service"
 
 
+def identity_unit_name(instance: str) -> str:
+    """The systemd unit that makes the identity of an instance at first boot. Raises SelectionError."""
+    return f"{PROGRAM}-identity@{file_name(check_instance_name(instance))}.service"
+
+
 def _user_data(environment: Mapping[str, str] | None) -> str:
     environment = os.environ if environment is None else environment
     base = environment.get("XDG_DATA_HOME", "")

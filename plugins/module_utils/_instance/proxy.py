@@ -83,10 +83,13 @@ def read_password(path: str) -> str | None:
         raise
 
 
-def save_password(path: str, password: str | None) -> None:
-    """Keep the password, or remove the file when there is none. Raises StorageError."""
+def save_password(path: str, password: str | None, group: files.Account = None) -> None:
+    """Keep the password, readable as ``files.write_secret`` says, or remove the file when there is none.
+
+    Raises StorageError.
+    """
     if password:
-        files.write_secret(path, password.encode("utf-8"))
+        files.write_secret(path, password.encode("utf-8"), group)
         return
     with contextlib.suppress(FileNotFoundError):
         try:

@@ -53,6 +53,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from . import paths
 from .errors import ConfigurationError
 
 SYSTEM_DIRECTORY = "/etc/systemd/system"  # where an administrator's units of the machine lie
@@ -143,6 +144,33 @@ def render_for_user(
     return _join(unit, service, "default.target")
 
 
+def render_identity(
+    configuration_path: str, instance: str, executable: str, certificate_path: str, options: Sequence[str] = ()
+) -> str:
+    """The text of the unit that makes the identity at the first boot of a host that was started from an image.
+
+    It runs once, as root, before the agent, which needs it; where an identity is there, it does nothing. ``options``
+    are further ones of ``new-certificate``, whose output, the thumbprint, goes to the journal.
+    Raises ConfigurationError for a value that cannot stand in a unit, SelectionError for an impossible name.
+    """
+    agent = paths.unit_name(instance)
+    command = [executable, "new-certificate", "--if-blank", f"--config={configuration_path}", *options]
+    unit = [
+        "[Unit]",
+        f"Description=Octopus Deploy: identity of the Tentacle deployment agent ({instance})".replace("%", "%%"),
+        f"ConditionPathExists=!{_literal(certificate_path)}",
+        f"Before={agent}",
+    ]
+    service = [
+        "[Service]",
+        "Type=oneshot",
+        "RemainAfterExit=yes",
+        f"ExecStart={' '.join(_quoted(word.replace('$', '$$')) for word in (*command, '--noninteractive'))}",
+    ]
+    install = ["[Install]", f"RequiredBy={agent}"]
+    return "\n\n".join("\n".join(section) for section in (unit, service, install)) + "\n"
+
+
 def _service_lines(configuration_path: str, executable: str | Sequence[str], drain_seconds: int) -> list[str]:
     command = [executable] if isinstance(executable, str) else list(executable)
     words = [*command, "run", f"--config={configuration_path}", "--noninteractive"]
@@ -178,13 +206,18 @@ def _dependency(depends_on: str | None) -> str:
 
 def _quoted(word: str) -> str:
     """A word of a unit file that means itself: specifiers are escaped, blanks are quoted."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in word):
-        raise ConfigurationError(f"{word!r} cannot stand in a systemd unit: it holds a control character.")
-    word = word.replace("%", "%%")
+    word = _literal(word)
     if _PLAIN_WORD.fullmatch(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _literal(text: str) -> str:
+    """The whole value of a setting, which is never quoted: only specifiers have to be escaped."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ConfigurationError(f"{text!r} cannot stand in a systemd unit: it holds a control character.")
+    return text.replace("%", "%%")
 
 
 def _join(unit: list[str], service: list[str], target: str) -> str:

@@ -123,6 +123,27 @@ HOST_CAUSES = (
         "The message names it.",
     ),
     (
+        "account_taken",
+        "caller",
+        "The account that is to be made for the agent exists already, made for something else.",
+        "Name another account, or have the agent run as this one as it is.",
+        "The message has its home and its group.",
+    ),
+    (
+        "identity_present",
+        "caller",
+        "A host that is to become an image has an identity, which every copy would share.",
+        "Have the identity removed, if this is the right host.",
+        "The message has its thumbprint.",
+    ),
+    (
+        "clock_wrong",
+        "agent",
+        "The host's clock and the controller's differ.",
+        "Have both synchronised, or allow the difference.",
+        "The message has both times.",
+    ),
+    (
         "storage_failed",
         "agent",
         "A file or directory of the agent cannot be read or written.",

@@ -63,9 +63,10 @@ def test_if_blank_leaves_one_that_is_there(call: Call, tmp_path: pathlib.Path) -
     before = _installed(tmp_path)
     assert call("new-certificate", "-b")[1] == "A certificate already exists, no changes will be applied.\n"
     assert _installed(tmp_path) == before
-    call("new-certificate", "--key-type=EC", "--days=10")
+    call("new-certificate", "--key-type=EC", "--days=10", "--subject=CN=Web server")
     assert _installed(tmp_path) != before
-    assert identity.describe(_installed(tmp_path))["curve"] == "secp256r1"
+    made = identity.describe(_installed(tmp_path))
+    assert (made["curve"], made["subject"]) == ("secp256r1", "CN=Web server")
 
 
 def test_the_thumbprint_can_go_into_a_file(call: Call, tmp_path: pathlib.Path) -> None:

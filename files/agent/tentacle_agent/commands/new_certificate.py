@@ -36,6 +36,7 @@ OPTIONS = (
     PASSWORD_FILE,
     option("key-type=", "The kind of key: rsa or ec (P-256). Defaults to rsa, which every server takes."),
     option("key-size=", "The size of an RSA key in bits. Defaults to 2048."),
+    option("subject=", "The common name in the certificate. Defaults to CN=Octopus Tentacle."),
     option("days=", "For how many days the certificate is valid. Defaults to a hundred years."),
 )
 _EXCLUSIVE = (("if-blank", "export-file"), ("if-blank", "export-pfx"), ("export-file", "export-pfx"))
@@ -66,6 +67,7 @@ def _has_certificate(wanted: Configuration) -> bool:
 
 def _create(options: Values) -> bytes:
     return identity.create(
+        options.get("subject") or identity.SUBJECT,
         key_type=(options.get("key-type") or "rsa").lower(),
         key_size=options.number("key-size", identity.SMALLEST_RSA_KEY),
         days=options.number("days", identity.DAYS),

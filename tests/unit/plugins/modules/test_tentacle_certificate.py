@@ -266,3 +266,28 @@ class TestInfo:
     def test_nonsense(self, run_module: Run, path: pathlib.Path) -> None:
         path.write_text("nonsense")
         assert run_module(info, path=str(path))["cause"] == "certificate_invalid"
+
+
+def test_an_image_has_no_identity_and_a_unit_that_makes_one(run_module: Run, tmp_path: pathlib.Path) -> None:
+    where = {"configuration_home": str(tmp_path / "etc")}
+    run_module(tentacle_instance, home_directory=str(tmp_path / "home"), **where)
+    present = tmp_path / "etc" / "tentacle" / "identity.pem"
+    options = {"state": "first_boot", "key_type": "ec", "subject": "Web", "executable": "/opt/agent", **where}
+    first, again = run_module(module, **options), run_module(module, **options)
+    assert (first["changed"], again["changed"], present.exists()) == (False, False, False)
+    assert first["thumbprint"] is None
+    assert first["unit_name"] == "tentacle-agent-identity@tentacle.service"
+    assert "ExecStart=/opt/agent new-certificate --if-blank" in first["unit"]
+    assert "--key-type=ec --days=36525 --subject=Web --noninteractive" in first["unit"]
+
+    made = run_module(module, **where)
+    assert (made["unit"], made["unit_name"]) == (None, None)
+    refused = run_module(module, **options)
+    assert refused["cause"] == "identity_present"
+    assert made["thumbprint"] in refused["msg"]
+    assert present.exists()
+    assert run_module(module, check=True, force=True, **options)["changed"]
+    assert present.exists()
+    removed = run_module(module, force=True, **options)
+    assert (removed["changed"], removed["previous_thumbprint"]) == (True, made["thumbprint"])
+    assert not present.exists()

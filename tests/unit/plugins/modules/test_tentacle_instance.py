@@ -305,3 +305,63 @@ class TestInfo:
         assert [(holder["address"], holder["pid"]) for holder in holders] == [("127.0.0.1", os.getpid())]
         assert elsewhere == []
         assert look(port=port)["port_holders"] == []
+
+
+def test_where_servers_find_the_agent_is_kept_and_can_be_taken_back(instance: Instance, look: Instance) -> None:
+    made = instance(public_hostname="[2001:db8::1]", comms_port=20933)
+    assert (made["configuration"]["public_hostname"], made["configuration"]["comms_port"]) == ("2001:db8::1", 20933)
+    assert not instance(public_hostname="2001:db8::1", comms_port=20933)["changed"]
+    found = look(instance="Tentacle")["instances"][0]["configuration"]
+    assert (found["public_hostname"], found["comms_port"], found["port"]) == ("2001:db8::1", 20933, 10933)
+    changed = instance(public_hostname="web1.example.com", comms_port=0)
+    assert (changed["changed"], changed["restart_required"]) == (True, False)
+    assert "comms_port" not in changed["configuration"]
+    assert "public_hostname" not in instance(public_hostname="")["configuration"]
+
+
+@pytest.mark.parametrize("host", ["https://web1", "web1:10933", "web 1", "web1/", "[web1]x"])
+def test_an_address_with_more_than_a_host_is_refused(instance: Instance, host: str) -> None:
+    refused = instance(public_hostname=host)
+    assert refused["cause"] == "configuration_invalid"
+    assert "alone, without scheme and port" in refused["msg"]
+
+
+def test_the_proxy_for_scripts_and_its_password(instance: Instance, tmp_path: pathlib.Path) -> None:
+    instance()
+    options = {"proxy_host": "proxy.example.com", "proxy_port": 3128, "proxy_username": "agent"}
+    kept = tmp_path / "etc" / "tentacle" / "proxy-password"
+    foreseen = instance(proxy_password="canary-4711", check=True, **options)
+    assert foreseen["changed"]
+    assert not kept.exists()
+    made = instance(proxy_password="canary-4711", **options)
+    assert (made["changed"], made["restart_required"]) == (True, True)
+    assert made["configuration"]["proxy"] == {
+        "use_default": False, "host": "proxy.example.com", "port": 3128, "username": "agent"
+    }  # fmt: skip
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("canary-4711", 0o600)
+    assert not instance(proxy_password="canary-4711", **options)["changed"]
+    assert not instance(**options)["changed"]  # without a password, the one that is there stays
+    another = instance(proxy_password="canary-4712", **options)
+    assert (another["changed"], another["restart_required"]) == (True, True)
+    assert another["diff"]["after"]["proxy_password"] == "another"
+    assert "canary" not in json.dumps([foreseen, made, another])
+
+    assert instance(proxy_host="none")["configuration"]["proxy"]["use_default"] is False
+    assert not kept.exists()
+    assert "proxy" not in instance(proxy_host="default")["configuration"]
+    assert not instance(proxy_host="default")["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"proxy_host": "default", "proxy_username": "agent"}, "which is no proxy"),
+        ({"proxy_host": "p", "proxy_password": "canary-4711"}, "needs a name"),
+        ({"proxy_host": "p", "proxy_port": 0}, "from 1 to 65535"),
+    ],
+)
+def test_what_cannot_be_a_proxy(instance: Instance, options: dict[str, Any], said: str) -> None:
+    refused = instance(**options)
+    assert refused["cause"] == "configuration_invalid"
+    assert said in refused["msg"]
+    assert "canary" not in json.dumps(refused)

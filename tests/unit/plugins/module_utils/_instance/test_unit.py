@@ -120,3 +120,23 @@ def test_systemd_understands_every_line(tmp_path: pathlib.Path, arguments: dict[
     )
     complaints = [line for line in done.stderr.splitlines() if "tentacle-agent@web" in line]
     assert complaints == []
+
+
+def test_the_unit_that_makes_the_identity_runs_before_the_agent_and_once() -> None:
+    text = unit.render_identity(
+        "/etc/tentacle-agent/my-agent/tentacle.json",
+        "My Agent",
+        "/opt/tentacle-agent/tentacle-agent",
+        "/srv/50% used/identity.pem",
+        ["--days=10", "--subject=CN=Web server $1"],
+    )
+    assert "\nBefore=tentacle-agent@my-agent.service\n" in text
+    assert "\nRequiredBy=tentacle-agent@my-agent.service\n" in text
+    assert "\nConditionPathExists=!/srv/50%% used/identity.pem\n" in text
+    assert "\nType=oneshot\n" in text
+    assert (
+        "\nExecStart=/opt/tentacle-agent/tentacle-agent new-certificate --if-blank "
+        '--config=/etc/tentacle-agent/my-agent/tentacle.json --days=10 "--subject=CN=Web server $$1" --noninteractive\n'
+    ) in text
+    with pytest.raises(ConfigurationError):
+        unit.render_identity("/etc/a.json", "a", "/opt/a", "/srv/a\nExecStart=/bin/evil", [])
