@@ -16,7 +16,7 @@ DRIVER = pathlib.Path(__file__).resolve().parents[1] / "hosts.sh"
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """A booted host: what it wrote over its base, what it sees as `/`, and the way into its namespaces."""
+    """A booted host: pid 1 in it, which leads to its files and namespaces, and what it wrote over its base."""
 
     name: str
     leader: int
@@ -25,10 +25,6 @@ class Host:
     @property
     def root(self) -> pathlib.Path:
         return pathlib.Path(f"/proc/{self.leader}/root")
-
-    @property
-    def network(self) -> str:
-        return f"/proc/{self.leader}/ns/net"
 
     def places(self) -> list[pathlib.Path]:
         """Where anything can have been written: over the base, and in memory."""

@@ -81,8 +81,8 @@ def _described(path: pathlib.Path, name: str) -> str:
 
 
 def _rules(host: Host) -> str:
-    """The whole ruleset without counters."""
-    command = ["nsenter", f"--net={host.network}", "nft", "--stateless", "list", "ruleset"]
+    """The whole ruleset without counters, as the host's own program shows it."""
+    command = ["nsenter", "-t", str(host.leader), "-a", "nft", "--stateless", "list", "ruleset"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ansible import context
@@ -28,6 +30,19 @@ description:
 """
 
 
+def _or_fail(look: Callable[..., None]) -> Callable[..., None]:
+    """Ansible only warns of a callback that breaks, but what was not looked at is not proved."""
+
+    @functools.wraps(look)
+    def looking(*arguments: Any) -> None:
+        try:
+            look(*arguments)
+        except Exception as error:
+            sys.exit(f"a proof broke down: {error!r}")
+
+    return looking
+
+
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -44,11 +59,12 @@ class CallbackModule(CallbackBase):
         self._before: dict[str, state.State] = {}
         self._watch: subprocess.Popen[str] | None = None
 
+    @_or_fail
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._playbook = playbook._file_name
         for log in (self._log, self._results):
             log.write_text("")  # Ansible has its log open already
-        if context.CLIARGS["check"]:
+        if self._must_leave_alone():
             self._before = {host.name: state.look(host) for host in running.hosts()}
         self._watch = subprocess.Popen(
             [sys.executable, processes.__file__, running.prefix(), str(os.getpid())],
@@ -69,16 +85,23 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self.v2_runner_on_ok(result)
 
+    @_or_fail
     def v2_playbook_on_stats(self, stats: Any) -> None:
         problems = self._secrets()
+        if self._must_leave_alone():
+            problems += self._touched()
         if context.CLIARGS["check"]:
-            problems += self._touched() + self._foreseen(stats)
+            problems += self._foreseen(stats)
         else:
             self._applied.write_text(self._playbook)
         for problem in problems:
             self._display.error(problem, wrap_text=False)
         if problems:
             sys.exit(f"{len(problems)} proofs failed, see molecule/proofs/README.md")
+
+    def _must_leave_alone(self) -> bool:
+        """In check mode, and where all that is asked for is refused."""
+        return context.CLIARGS["check"] or pathlib.Path(self._playbook).name == "refused.yml"
 
     def _secrets(self) -> list[str]:
         assert self._watch is not None
@@ -94,7 +117,7 @@ class CallbackModule(CallbackBase):
 
     def _touched(self) -> list[str]:
         return [
-            f"a check run changed {host.name}: {difference}"
+            f"{host.name} was changed: {difference}"
             for host in running.hosts()
             for difference in state.differences(self._before.get(host.name, {}), state.look(host))
         ]
