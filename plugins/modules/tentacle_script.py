@@ -307,6 +307,7 @@ def main() -> None:
         mutually_exclusive=[("script", "src")],
         required_one_of=[("script", "src")],
         supports_check_mode=True,
+        no_log=True,  # of the invocation in the system's log: scripts and files are full of secrets
     )
     module.no_log_values.update(sensitive(module.params["files"]))
     sorter = Sorter()
