@@ -100,8 +100,8 @@ class CallbackModule(CallbackBase):
             sys.exit(f"{len(problems)} proofs failed, see molecule/proofs/README.md")
 
     def _must_leave_alone(self) -> bool:
-        """In check mode, and where all that is asked for is refused."""
-        return context.CLIARGS["check"] or pathlib.Path(self._playbook).name == "refused.yml"
+        """In check mode, and where a playbook says so by its name, since all that it asks for is refused."""
+        return context.CLIARGS["check"] or pathlib.Path(self._playbook).name == "nothing_changes.yml"
 
     def _secrets(self) -> list[str]:
         assert self._watch is not None
