@@ -15,7 +15,7 @@ import re
 import sys
 import time
 
-PAUSE = 0.03
+PAUSE = 0.05
 YOUNG = 2.0
 
 

@@ -18,10 +18,10 @@ from collections.abc import Iterable
 
 from proofs.running import Host
 
-# Every secret of the scenarios has this in it: passphrases, passwords, sensitive variables (inventory/secrets.yml).
+# Every secret of the scenarios has this in it: passphrases, passwords, sensitive variables (inventory/hosts.yml).
 MARK = "canary-5f1c0a"
-# Below these an agent keeps its key; nowhere else may it be.
-KEYS_AT = re.compile(r"(?:/etc|/home/[^/]+/\.config|/root/\.config)/tentacle-agent/[^/]+/[^/]+")
+# Below these an agent keeps its key, and the password of its proxy; nowhere else may they be.
+KEYS_AT = re.compile(r"(?:/etc|/home/[^/]+/\.config|/root/\.config)/tentacle-agent/[^/]+/.+")
 ASYNC_SECONDS = 3.0
 _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)\n-----END", re.DOTALL)
 
@@ -30,9 +30,8 @@ def marks() -> list[str]:
     """The mark, and what is left of it in base64 whatever stands before it."""
     found = [MARK]
     for before in range(3):
-        # The characters at both ends also hold bits of the neighbours.
         text = base64.b64encode(b"\0" * before + MARK.encode()).decode().rstrip("=")
-        found.append(text[2 if before else 0 :][2 if before else 0 : -2])
+        found.append(text[4 if before else 0 : -2])  # characters at both ends also hold bits of the neighbours
     return found
 
 

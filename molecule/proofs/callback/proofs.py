@@ -87,9 +87,10 @@ class CallbackModule(CallbackBase):
 
     @_or_fail
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        problems = self._secrets()
+        hosts = running.hosts()
+        problems = self._secrets(hosts)
         if self._must_leave_alone():
-            problems += self._touched()
+            problems += self._touched(hosts)
         if context.CLIARGS["check"]:
             problems += self._foreseen(stats)
         else:
@@ -103,11 +104,10 @@ class CallbackModule(CallbackBase):
         """In check mode, and where a playbook says so by its name, since all that it asks for is refused."""
         return context.CLIARGS["check"] or pathlib.Path(self._playbook).name == "nothing_changes.yml"
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self, hosts: list[running.Host]) -> list[str]:
         assert self._watch is not None
         self._watch.terminate()
         shown = [f"a secret shows in {line}" for line in self._watch.communicate(timeout=10)[0].splitlines()]
-        hosts = running.hosts()
         patterns = secrets_shown.marks() + secrets_shown.keys(hosts)
         places = [place for host in hosts for place in secrets_shown.in_files(patterns, host)]
         places += [place for host in hosts for place in secrets_shown.in_journal(patterns, host)]
@@ -115,10 +115,10 @@ class CallbackModule(CallbackBase):
             places += secrets_shown.in_text(patterns, log.read_text(encoding="utf-8", errors="replace"), what)
         return shown + [f"a secret shows in {place}" for place in places]
 
-    def _touched(self) -> list[str]:
+    def _touched(self, hosts: list[running.Host]) -> list[str]:
         return [
             f"{host.name} was changed: {difference}"
-            for host in running.hosts()
+            for host in hosts
             for difference in state.differences(self._before.get(host.name, {}), state.look(host))
         ]
 
