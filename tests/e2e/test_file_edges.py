@@ -19,6 +19,7 @@ from agent_process import AgentProcess
 from wire_client import WireClient
 
 from module_utils._halibut.bson import Guid
+from module_utils._halibut.contracts import DataStream
 from module_utils._halibut.messages import Request
 
 Connect = Callable[..., WireClient]
@@ -122,7 +123,7 @@ def test_an_account_without_rights_is_told_the_path(
 
 
 @pytest.mark.huge
-def test_a_file_beyond_4_gib_passes_through_little_memory(agent: AgentProcess, connect: Connect) -> None:
+def test_a_file_beyond_4_gib_comes_down_through_little_memory(agent: AgentProcess, connect: Connect) -> None:
     """The answer is counted, not decoded: a message below 2 KB, the header of the stream, its bytes, their number."""
     size = 4 * GIB + 12345
     with open(agent.home / "sparse", "wb") as file:
@@ -144,4 +145,28 @@ def test_a_file_beyond_4_gib_passes_through_little_memory(agent: AgentProcess, c
         last = (last + bytes(buffer[max(count - 16, 0) : count]))[-16:]
     (agent.home / "sparse").unlink()
     assert 0 < received - size < 2048
+    assert most - before < 8 * 1024
+
+
+@pytest.mark.huge
+def test_a_file_beyond_4_gib_goes_up_through_little_memory(agent: AgentProcess, connect: Connect) -> None:
+    size, block = 4 * GIB + 12345, os.urandom(1 << 20)
+    client = connect(agent)
+    client._ready()
+    digest = hashlib.sha1()
+    before, most, sent = agent.resident_kib(), 0, 0
+    client.begin("IFileTransferService", "UploadFile", "Files/huge", DataStream(Guid(os.urandom(16)), size))
+    while sent < size:
+        piece = block[: size - sent]
+        client.fill(piece, end=sent + len(piece) == size)
+        client.sent.clear()
+        digest.update(piece)
+        sent += len(piece)
+        if sent % (GIB // 4) < len(piece):
+            most = max(most, agent.resident_kib())
+    result = client.answer().result
+    target = agent.home / "Files" / "huge"
+    stored = target.stat().st_size
+    target.unlink()
+    assert (result.length, result.hash, stored) == (size, digest.hexdigest(), size)
     assert most - before < 8 * 1024
