@@ -5,31 +5,37 @@
 
 What it knows lies in files of its directory, so that tasks of a playbook can tell it: `<agent>.pins`, the thumbprints
 that it accepts of an agent, one a line; `identity`, the path of its own certificate and key.
+
+As a program, `health_server.py DIRECTORY IDENTITY NAME=ADDRESS:PORT...` keeps what it has seen in its directory's
+`seen.json`, and goes on until somebody removes that directory, ten minutes at most.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import pathlib
+import sys
 import threading
 import time
 
 from wire_client import WireClient
 
 SECONDS_BETWEEN = 0.5
+LONGEST_LIFE = 600.0
 
 
 class HealthServer:
-    """`with HealthServer(directory, identity, {"one": agent}) as server: ... server.failures`"""
+    """`with HealthServer(directory, identity, {"one": ("127.0.0.1", 10933)}) as server: ... server.failures`"""
 
-    def __init__(self, directory: pathlib.Path, identity: pathlib.Path, ports: dict[str, int]) -> None:
+    def __init__(self, directory: pathlib.Path, identity: pathlib.Path, endpoints: dict[str, tuple[str, int]]) -> None:
         self.directory = directory
         self.failures: list[str] = []
-        self.checks = 0
-        self._ports = ports
+        self.checks = dict.fromkeys(endpoints, 0)
+        self._endpoints = endpoints
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._watch, args=(name,)) for name in ports]
-        directory.mkdir()
+        self._threads = [threading.Thread(target=self._watch, args=(name,)) for name in endpoints]
+        directory.mkdir(exist_ok=True)
         (directory / "identity").write_text(str(identity))
 
     def __enter__(self) -> HealthServer:
@@ -52,12 +58,13 @@ class HealthServer:
                 self._check(name)
             except Exception as error:
                 self.failures.append(f"{time.strftime('%X')} {name}: {error!r}")
-            self.checks += 1
+            self.checks[name] += 1
 
     def _check(self, name: str) -> None:
         identity = pathlib.Path((self.directory / "identity").read_text().strip())
         accepted = (self.directory / f"{name}.pins").read_text().split()
-        client = WireClient(self._ports[name], identity)
+        address, port = self._endpoints[name]
+        client = WireClient(port, identity, address=address)
         try:
             shown = hashlib.sha1(client.sock.getpeercert(binary_form=True) or b"").hexdigest().upper()
             if shown not in accepted:
@@ -67,3 +74,25 @@ class HealthServer:
             client.say_goodbye()
         finally:
             client.close()
+
+
+def main(directory: pathlib.Path, identity: pathlib.Path, *agents: str) -> None:
+    endpoints = {}
+    for agent in agents:
+        name, _, endpoint = agent.partition("=")
+        address, _, port = endpoint.rpartition(":")
+        endpoints[name] = (address, int(port))
+    limit = time.monotonic() + LONGEST_LIFE
+    with HealthServer(directory, identity, endpoints) as server:
+        while time.monotonic() < limit:
+            try:
+                written = directory / "seen.json.new"
+                written.write_text(json.dumps({"checks": server.checks, "failures": server.failures}))
+                written.rename(directory / "seen.json")
+            except FileNotFoundError:
+                break
+            time.sleep(SECONDS_BETWEEN)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), *sys.argv[3:])

@@ -90,10 +90,10 @@ def fixture_fleet(
     tmp_path: pathlib.Path, start_agent: Callable[..., AgentProcess], server_identity: Identity
 ) -> Iterator[Fleet]:
     agents = {name: start_agent() for name in ("one", "two")}
-    ports = {name: agent.port for name, agent in agents.items()}
+    endpoints = {name: ("127.0.0.1", agent.port) for name, agent in agents.items()}
     for agent in agents.values():  # what its configuration says is where the playbooks look for it
         agent.configure(port=agent.port)
-    with HealthServer(tmp_path / "server", server_identity.path, ports) as server:
+    with HealthServer(tmp_path / "server", server_identity.path, endpoints) as server:
         for name, agent in agents.items():
             server.accept(name, agent.thumbprint)
         server.failures.clear()
@@ -127,7 +127,7 @@ def test_no_health_check_fails_while_agents_get_new_identities(fleet: Fleet, ser
     assert not list(fleet.directory.rglob("identity.pem.previous"))
     assert "PRIVATE KEY" not in resumed.stdout + broken.stdout
     assert fleet.server.failures == []
-    assert fleet.server.checks > 20
+    assert min(fleet.server.checks.values()) > 10
 
 
 def test_no_health_check_fails_while_the_server_gets_a_new_certificate(fleet: Fleet, server_identity: Identity) -> None:
@@ -155,7 +155,7 @@ def test_no_health_check_fails_while_the_server_gets_a_new_certificate(fleet: Fl
     again = fleet.play("rotate_server", tentacle_phase="finish", **options)
     assert unchanged(again), again.stdout
     assert fleet.server.failures == []
-    assert fleet.server.checks > 20
+    assert min(fleet.server.checks.values()) > 10
 
 
 def trusted(agent: AgentProcess) -> set[str]:
