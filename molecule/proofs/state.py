@@ -36,7 +36,8 @@ NOT_COUNTED = re.compile(
     | /run/systemd/units/invocation:(apt-|dpkg-|e2scrub|fstrim|logrotate|man-db).*                 # by timers
     | /var/lib/systemd/(timers|random-seed|timesync)(/.*)?
     | /(tmp|var/tmp)/systemd-private-.*
-    | .*/Logs/OctopusTentacle[^/]*\.txt | .*/livez\.heartbeat    # a running agent notes its callers, and that it lives
+    | .*/Logs/(OctopusTentacle|Audit)[^/]*\.txt   # a running agent notes its callers,
+    | .*/livez\.heartbeat                         # and that it lives
     """,
     re.VERBOSE,
 )
