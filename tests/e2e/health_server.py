@@ -7,7 +7,7 @@ What it knows lies in files of its directory, so that tasks of a playbook can te
 that it accepts of an agent, one a line; `identity`, the path of its own certificate and key.
 
 As a program, `health_server.py DIRECTORY IDENTITY NAME=ADDRESS:PORT...` keeps what it has seen in its directory's
-`seen.json`, and goes on until somebody removes that directory, ten minutes at most.
+`seen.json`, until somebody takes its identity away, ten minutes at most. That file goes with it.
 """
 
 from __future__ import annotations
@@ -84,14 +84,12 @@ def main(directory: pathlib.Path, identity: pathlib.Path, *agents: str) -> None:
         endpoints[name] = (address, int(port))
     limit = time.monotonic() + LONGEST_LIFE
     with HealthServer(directory, identity, endpoints) as server:
-        while time.monotonic() < limit:
-            try:
-                written = directory / "seen.json.new"
-                written.write_text(json.dumps({"checks": server.checks, "failures": server.failures}))
-                written.rename(directory / "seen.json")
-            except FileNotFoundError:
-                break
+        while (directory / "identity").exists() and time.monotonic() < limit:
+            written = directory / "seen.json.new"
+            written.write_text(json.dumps({"checks": server.checks, "failures": server.failures}))
+            written.rename(directory / "seen.json")
             time.sleep(SECONDS_BETWEEN)
+    (directory / "seen.json").unlink()
 
 
 if __name__ == "__main__":
