@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from loopback import FleetRun
+if TYPE_CHECKING:
+    from loopback import FleetRun
 
 Cells = dict[str, dict[str, Any]]  # first and second -> seconds, cpu, changed, tasks
 Round = dict[str, Cells]  # floor, role, peer -> cells
