@@ -15,6 +15,7 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+import processes
 from processes import BenchError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -92,6 +93,11 @@ class Hosts:
     def end(self) -> None:
         """End the hosts and their network, in whatever state they are."""
         self._driver("sweep")
+
+    def cpu_seconds(self) -> float:
+        """Processor time of everything in the hosts since they were booted."""
+        leaders = re.findall(r"leader=(\d+)", self._driver("ps"))
+        return sum(processes.cpu_seconds(int(leader)) for leader in leaders)
 
     def execute(self, name: str, command: str, data: bytes | None = None) -> str:
         """What a shell command inside the host prints. Raises BenchError when it fails."""

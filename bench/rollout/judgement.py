@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from loopback import FleetRun
 
-Cells = dict[str, dict[str, Any]]  # first and second -> seconds, cpu, changed, tasks
+Cells = dict[str, dict[str, Any]]  # first and second -> seconds, cpu (the controller's), hosts_cpu, changed, tasks
 Round = dict[str, Cells]  # floor, role, peer -> cells
 RUNS = (("first", "first run, fresh hosts"), ("second", "second run, nothing to change"))
 GOALS = (("floor", 2.0), ("peer", 0.7))  # the role's seconds over theirs, at most
@@ -32,10 +32,11 @@ def of_rounds(said: Sequence[str], rounds: Sequence[Round]) -> tuple[str, bool]:
             reached = reached and ratio <= most
             shown.append(f"{ratio:.2f} {'ok' if ratio <= most else 'missed'}")
         lines.append(_line([title, *shown]))
-    lines += ["", *_head(["of that, the controller's CPU; tasks of a host", *names])]
+    lines += ["", *_head(["CPU, controller + hosts, seconds", *names, *(f"role / {name}" for name, _most in goals)])]
     for run, title in RUNS:
-        cells = [(_median(rounds, name, run, "cpu"), _median(rounds, name, run, "tasks") / 3) for name in names]
-        lines.append(_line([title, *(f"{cpu:.1f} s; {tasks:.0f}" for cpu, tasks in cells)]))
+        parts = {name: [_median(rounds, name, run, part) for part in ("cpu", "hosts_cpu")] for name in names}
+        ratios = [f"{sum(parts['role']) / sum(parts[name]):.2f}" for name, _most in goals]
+        lines.append(_line([title, *(f"{one:.1f} + {other:.1f}" for one, other in parts.values()), *ratios]))
     return "\n".join([*(f"- {line}" for line in (*said, f"{len(rounds)} rounds")), "", *lines]), reached
 
 

@@ -63,13 +63,19 @@ class Rollout:
         self.prepare(hosts)
         variables = {**hosts.variables, "ANSIBLE_COLLECTIONS_PATH": self.collections}
         command = ["--inventory", str(hosts.inventory), *self.command]
-        first = play(command, variables)
+        first = self._run(hosts, command, variables)
         for name in ("r1", "r2", "r3"):
             hosts.execute(name, self.result)
-        second = play(command, variables)
-        if not first.changed or second.changed:
-            raise BenchError(f"{command[-1]}: {first.changed} changes, then {second.changed}; wanted: some, then none")
-        return {"first": first._asdict(), "second": second._asdict()}
+        second = self._run(hosts, command, variables)
+        if not first["changed"] or second["changed"]:
+            changes = f"{first['changed']} changes, then {second['changed']}"
+            raise BenchError(f"{command[-1]}: {changes}; wanted: some, then none")
+        return {"first": first, "second": second}
+
+    def _run(self, hosts: Hosts, command: list[str], variables: dict[str, str]) -> dict[str, float]:
+        before = hosts.cpu_seconds()
+        run = play(command, variables)
+        return {**run._asdict(), "hosts_cpu": hosts.cpu_seconds() - before}
 
 
 def main(arguments: list[str] | None = None) -> int:

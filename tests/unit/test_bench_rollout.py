@@ -29,7 +29,7 @@ def rounds(**ways: tuple[float, ...]) -> list[dict[str, Any]]:
     """A round for each figure; both runs take the same."""
     return [
         {
-            name: {run: {"seconds": times[number], "cpu": 1.0, "tasks": 9, "changed": 0} for run in ("first", "second")}
+            name: {run: {"seconds": times[number], "cpu": 1.0, "hosts_cpu": 2.0} for run in ("first", "second")}
             for name, times in ways.items()
         }
         for number in range(len(next(iter(ways.values()))))
