@@ -164,7 +164,13 @@ account:
   description: The account O(service_user) as it is; null where there is none.
   returned: always
   type: dict
-  sample: {name: tentacle, uid: 998, home: /var/lib/tentacle-agent, group: tentacle}
+  sample:
+    name: tentacle
+    uid: 998
+    home: /var/lib/tentacle-agent
+    group: tentacle
+    shell: /bin/bash
+    comment: Tentacle deployment agent
 clock_offset:
   description:
     - By how many seconds the host's clock is fast, the time it took to ask included; null without O(controller_time).

@@ -38,7 +38,14 @@ def facts(user: str | None) -> dict[str, Any] | None:
         return None
     if found is None:
         return None
-    return {"name": found.pw_name, "uid": found.pw_uid, "home": found.pw_dir, "group": _group_name(found.pw_gid)}
+    return {
+        "name": found.pw_name,
+        "uid": found.pw_uid,
+        "home": found.pw_dir,
+        "group": _group_name(found.pw_gid),
+        "shell": found.pw_shell,
+        "comment": found.pw_gecos,
+    }
 
 
 def check(wanted: Wanted) -> list[Problem]:
