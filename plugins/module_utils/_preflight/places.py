@@ -9,6 +9,7 @@ is judged by the nearest one above it that does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import stat
@@ -39,13 +40,12 @@ class Place(NamedTuple):
         return path
 
     def facts(self) -> dict[str, Any]:
-        numbers = os.statvfs(self.nearest)
-        return {
-            "option": self.option,
-            "path": self.path,
-            "exists": os.path.isdir(self.path),
-            "free_mb": numbers.f_bavail * numbers.f_frsize // MEGABYTE,
-        }
+        """For the result; ``free_mb`` is None where the name stands for nothing, such as a link to nowhere."""
+        free = None
+        with contextlib.suppress(OSError):
+            numbers = os.statvfs(self.nearest)
+            free = numbers.f_bavail * numbers.f_frsize // MEGABYTE
+        return {"option": self.option, "path": self.path, "exists": os.path.isdir(self.path), "free_mb": free}
 
 
 def check(places: Iterable[Place], minimum_free_mb: int, user: str | None) -> list[Problem]:

@@ -184,6 +184,10 @@ def test_something_that_is_no_directory(preflight: Preflight, tmp_path: pathlib.
     found = preflight()
     assert found["cause"] == "storage_failed"
     assert f"{tmp_path / 'srv'} exists and is no directory" in found["msg"]
+    (tmp_path / "opt").symlink_to(tmp_path / "nowhere")
+    found = preflight()
+    assert causes(found) == ["storage_failed", "storage_failed"]
+    assert found["places"][0]["free_mb"] is None
 
 
 @needs_root
