@@ -65,6 +65,8 @@ options:
     description:
       - Whether everybody who is not in O(sources) is kept from the port, also where the firewall would let them
         through. The host's own loopback interface stays open.
+      - ufw keeps the order in which rules were made, so with it a rule of somebody else's that opens the port to
+        everybody is refused.
     type: bool
     default: false
   zone:

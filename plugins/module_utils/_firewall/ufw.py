@@ -7,12 +7,13 @@
 The rules that ufw keeps in ``user.rules`` and ``user6.rules`` are read there, which works whether ufw is on or off;
 they are changed by ufw itself, which also changes the running firewall when it is on. A rule is added at the end: what
 the administrator denied before stays denied, and the verdict says so. A rule that somebody else made already for the
-same source and port is left alone; ufw knows no second one.
+same source and port is left alone; ufw knows no second one, so what contradicts such a rule is refused.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 
 from .base import Backend, Snapshot, refuse_many
 from .errors import RuleError
@@ -56,7 +57,9 @@ class Ufw(Backend):
         if len(lines) < len(wanted):
             self.notes.append("A rule of somebody else's allows some of these sources already; it is left alone.")
         if rule.deny_others:
-            lines.append(f"deny proto tcp from any to any port {rule.port}")
+            _refuse_what_is_open(rule.port, foreign)
+            lines += {f"deny proto tcp from any to any port {rule.port}"} - foreign
+        _refuse_what_would_be_replaced(lines, foreign)
         if not is_on(self.host):
             self.notes.append("ufw is off: its rules are stored, and filter once somebody enables it.")
         return {_PLACE: sorted(lines)}
@@ -97,6 +100,32 @@ class Ufw(Backend):
                     comment = bytes.fromhex(match["comment"] or "").decode("utf-8", "replace")
                     found.append((_words(match), comment))
         return found
+
+
+def _refuse_what_is_open(port: int, foreign: Collection[str]) -> None:
+    """A denial comes after the rules that are there. Raises RuleError where one of them lets everybody through."""
+    for action in ("allow", "limit"):
+        for protocol in ("tcp", "any"):
+            line = f"{action} proto {protocol} from any to any port {port}"
+            if line in foreign:
+                raise RuleError(
+                    f"Others cannot be kept from port {port}: a rule of somebody else's in ufw lets everybody through "
+                    f"({line}), and it comes first. It was made before the sources were known, probably. Remove it "
+                    f"with 'ufw delete {line}', or leave 'deny_others' out."
+                )
+
+
+def _refuse_what_would_be_replaced(lines: Iterable[str], foreign: Collection[str]) -> None:
+    """ufw has one rule for a source and port, and another replaces it. Raises RuleError for a foreign one."""
+    present = {line.partition(" ")[2]: line for line in foreign}
+    for line in lines:
+        other = present.get(line.partition(" ")[2], line)
+        if other != line:
+            raise RuleError(
+                f"The rule '{line}' cannot be made: somebody else has the rule '{other}' in ufw, which would be "
+                "replaced by it. They contradict each other, and which of them counts is the administrator's decision. "
+                f"Remove theirs with 'ufw delete {other}', or leave this source out."
+            )
 
 
 def _words(match: re.Match[str]) -> str:

@@ -115,6 +115,29 @@ def test_ufw_leaves_a_foreign_rule_for_the_same_source_alone(host: RecordedHost)
     assert "somebody else's" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("foreign", "options", "says"),
+    [
+        ("allow tcp 10944 0.0.0.0/0 any 0.0.0.0/0", {"deny_others": True}, "lets everybody through"),
+        ("limit any 10944 0.0.0.0/0 any 0.0.0.0/0", {"deny_others": True}, "ufw delete limit proto any from any"),
+        ("deny tcp 10944 0.0.0.0/0 any 10.77.0.41", {}, "which would be"),
+        ("allow tcp 10944 0.0.0.0/0 any 0.0.0.0/0", {}, None),
+        ("deny tcp 10944 0.0.0.0/0 any 0.0.0.0/0", {"deny_others": True}, None),
+    ],
+)
+def test_ufw_refuses_what_would_replace_or_follow_a_foreign_rule(
+    host: RecordedHost, foreign: str, options: dict[str, bool], says: str | None
+) -> None:
+    found = backend(host, "ufw")
+    host.write("/etc/ufw/user.rules", f"### tuple ### {foreign} in\n")
+    wanted = make("10.77.0.41", port=10944, **options)
+    if says is None:
+        assert found.plan(wanted) == {"ufw": ["allow proto tcp from 10.77.0.41 to any port 10944"]}
+        return
+    with pytest.raises(RuleError, match=says):
+        found.plan(wanted)
+
+
 def test_ufw_off_is_prepared_and_said(host: RecordedHost) -> None:
     host.with_ufw(is_on=False)
     found = detection.backend("ufw", host, NAME)
