@@ -45,20 +45,25 @@ def controller(core: str) -> tuple[str, pathlib.Path]:
     raise steps.Skipped(f"ansible-core {core} needs Python {' or '.join(CORES[core])}, none of them here")
 
 
+def environment(core: str) -> environments.Environment:
+    """The environment of this ansible-core, made where it is not there.  Raises Skipped where no Python runs it."""
+    return environments.prepare(f"core-{core}", python=controller(core)[1])
+
+
 def run(log: steps.Run, core: str, command: list[str], purpose: str) -> str:
     """Run `ansible-test COMMAND...` of one ansible-core over a fresh copy; returns its output."""
-    version, python = controller(core)
-    environment = environments.prepare(f"core-{core}", python=python)
-    _put_pip_stand_ins(log, environment)
+    version, _python = controller(core)
+    made = environment(core)
+    _put_pip_stand_ins(log, made)
     copy = tree.copy(purpose)
-    variables = environment.variables(HOME=str(HOME), TERM="dumb")
+    variables = made.variables(HOME=str(HOME), TERM="dumb")
     # No settings of ours; and compiled files are written, since warnings of a second compilation fail a test.
     for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_HOME", "PYTHONDONTWRITEBYTECODE"):
         del variables[name]
-    variables["PATH"] = _search_path(environment, variables["PATH"])
+    variables["PATH"] = _search_path(made, variables["PATH"])
     log.say(f"ansible-core {core} on Python {version}; Pythons here: {', '.join(machine.pythons())}")
     try:
-        return log.call([environment.tool("ansible-test"), *command], environment=variables, folder=copy)
+        return log.call([made.tool("ansible-test"), *command], environment=variables, folder=copy)
     finally:
         shutil.rmtree(copy / "tests" / "output" / ".tmp", ignore_errors=True)
 

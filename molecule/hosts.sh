@@ -8,6 +8,7 @@
 #   hosts.sh up NAME NUMBER SUITE FROM  the same from an image of the host FROM: its files, without its ssh keys and machine id
 #   hosts.sh wait NAME...               until systemd says running (or degraded: then the failed units are named)
 #   hosts.sh exec NAME COMMAND...       run a command inside
+#   hosts.sh root NAME                  where its files lie
 #   hosts.sh down NAME... | net-down    end hosts; remove the bridge
 #   hosts.sh sweep                      end every host and the bridge of this prefix, whatever state a run left behind
 #   hosts.sh ps | key | lan             what runs; path of the ssh key; name of the bridge's namespace
@@ -240,6 +241,7 @@ case $verb in
     pid=$(leader "$1") || { say "$1 is not up"; exit 1; }
     shift
     exec nsenter -t "$pid" -a -- "$@" ;;
+  root) echo "$running/$1/root" ;;
   ps)
     for host in "$running"/*/; do
       [ ! -f "$host/pid" ] || echo "$(basename "$host") pid=$(cat "$host/pid") leader=$(leader "$(basename "$host")" || true)"

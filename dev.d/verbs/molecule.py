@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 
+import ansible_test
 import environments
 import machine
 import steps
@@ -32,6 +33,9 @@ def _scenario(name: str, keep: bool) -> Callable[[steps.Run], None]:
         if not machine.is_root():
             raise steps.Skipped("needs root, to boot hosts in namespaces")
         machine.require(*COMMANDS)
+        if name == "controllers":
+            for core in ansible_test.CORES:
+                ansible_test.environment(core)
         environment = environments.prepare("test")
         # Ansible names the sockets of open connections by address alone, and the hosts of every prefix have the same.
         sockets = f"~/.ansible/cp-{os.environ.get('HOSTS_PREFIX', 'tt')}"

@@ -34,6 +34,7 @@ NOT_COUNTED = re.compile(
     | /run/systemd/units/log-.*
     | /run/systemd/units/invocation:(run-|session-|user|init\.scope|systemd-|dbus|polkit|ssh@).*
     | /run/systemd/units/invocation:(apt-|dpkg-|e2scrub|fstrim|logrotate|man-db).*                 # by timers
+    | /var/cache/apt(/.*)? | /var/log/apt | /var/log/apt/eipp\.log\.xz    # apt, asked what it would do
     | /var/lib/systemd/(timers|random-seed|timesync)(/.*)?
     | /(tmp|var/tmp)/systemd-private-.*
     | .*/Logs/(OctopusTentacle|Audit)[^/]*\.txt   # a running agent notes its callers,
