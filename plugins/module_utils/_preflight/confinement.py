@@ -41,4 +41,3 @@ def _read(path: str) -> str:
             return file.read(_LONGEST)
     except OSError:
         return ""
-
