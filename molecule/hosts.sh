@@ -29,9 +29,9 @@ ipv6=fd77::
 # the scenarios look with.
 packages=(systemd systemd-sysv dbus python3 openssh-server sudo ca-certificates python3-apt python3-cryptography python3-openssl
   iproute2 iputils-ping procps curl openssl less kmod nftables iptables ipset ufw firewalld netcat-openbsd)
-# Packages that lie in /var/cache/packages of a host, for scenarios that install them there (without any network):
-# ufw breaks iptables-persistent.
-carried=(netfilter-persistent iptables-persistent)
+# Packages that lie in a directory of /var/cache/packages of a host, with what they need, for scenarios that install them
+# there (without any network): ufw breaks iptables-persistent, and a host need not be able to make environments.
+carried=(iptables-persistent python3-venv)
 
 say() { echo "hosts.sh: $*" >&2; }
 
@@ -165,7 +165,7 @@ sources() {
 
 # Where the base of a suite lies.  Counts: what it is made of, and how it is settled.
 base_of() {
-  echo "$directory/base-$1-$( (echo "$1 ${packages[*]} ${carried[*]}"; declare -f settle) | sha256sum | cut -c1-12)"
+  echo "$directory/base-$1-$( (echo "$1 ${packages[*]} ${carried[*]}"; declare -f carry settle) | sha256sum | cut -c1-12)"
 }
 
 build() {
@@ -197,11 +197,21 @@ build_alone() {
   mmdebstrap --quiet --mode=root --variant=minbase --include="$(tr ' ' , <<<"${packages[*]}")" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='mkdir -p "$1/var/cache/packages"' \
-    --customize-hook="cd \"\$1/var/cache/packages\" && APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq download ${carried[*]}" \
+    --customize-hook="$(declare -f carry); carry \"\$1\" ${carried[*]}" \
     "$suite" "$base.new" "${lines[@]}" 2> >(grep -v 'unsandboxed as root' >&2)
   settle "$base.new"
   mv "$base.new" "$base"
+}
+
+# Put packages, each with what it needs beyond this base, where a host finds them.
+carry() {
+  local root=$1 package
+  shift
+  for package; do
+    mkdir -p "$root/var/cache/packages/$package/partial"
+    APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --download-only \
+      -o "Dir::Cache::archives=$root/var/cache/packages/$package" install "$package"
+  done
 }
 
 # What makes a bare system a test host: our key, a user with sudo, no firewall and no timers of its own.

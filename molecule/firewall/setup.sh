@@ -45,6 +45,6 @@ END
     done
     iptables -A INPUT -s 198.51.100.66/32 -m comment --comment 'somebody else' -j DROP
     ip6tables -A INPUT -p ipv6-icmp -j ACCEPT
-    dpkg --install /var/cache/packages/*.deb
+    dpkg --install /var/cache/packages/iptables-persistent/*.deb
     ;;
 esac
