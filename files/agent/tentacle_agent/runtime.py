@@ -128,6 +128,7 @@ class Runtime:
         self._listen()
         self._add_scripts(context)
         self._shared.pace.begin()
+        self._listener.be_ready()
         gc.freeze()  # what is there now stays: collections need not look at it
         gc.enable()
 
