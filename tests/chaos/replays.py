@@ -35,6 +35,7 @@ def run(most: int, seed: int, directory: pathlib.Path, say: Callable[[str], None
     failed, restarts = [], 0
     with AgentProcess(directory, [identity.thumbprint]) as agent:
         known = replay.load_identity(identity.path, identity.path)
+        (agent.home / "Files").mkdir(exist_ok=True)  # the recorded listener had it from earlier conversations
 
         def between() -> int:
             nonlocal restarts

@@ -125,10 +125,12 @@ class Runtime:
         self._listener = Listener(context, self._shared)
         self._seen = self._stamps()
         self._say_trust()
-        self._listen()
+        place = self._listen()
         self._add_scripts(context)
         self._shared.pace.begin()
         self._listener.be_ready()
+        if place:
+            LOG.info("Agent listening on: %s", place)
         gc.freeze()  # what is there now stays: collections need not look at it
         gc.enable()
 
@@ -184,11 +186,12 @@ class Runtime:
         for pin in sorted(pins):
             LOG.info("Agent will trust Octopus Servers with the thumbprint: %s", pin)
 
-    def _listen(self) -> None:
+    def _listen(self) -> str:
+        """Begin to accept connections; returns what we listen on, empty for nothing."""
         configuration = self._configuration
         if configuration.no_listen:
             LOG.info("Agent will not listen on any TCP ports")
-            return
+            return ""
         try:
             place = self._listener.open(configuration.listen_address, configuration.port)
         except OSError as error:
@@ -199,7 +202,7 @@ class Runtime:
             ) from error
         self._listener.start()
         LOG.info("listen://%s/  Listener started", place)
-        LOG.info("Agent listening on: %s", place)
+        return place
 
     # Running -----------------------------------------------------------------------------------------------------
 
