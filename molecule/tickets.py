@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, listening.tentacle contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -32,7 +31,7 @@ STATES = ("pending", "running", "complete")
 
 
 def main(identity: str, endpoint: str, verb: str, ticket: str, *more: str) -> None:
-    address, _, port = endpoint.rpartition(":")
+    address, _separator, port = endpoint.rpartition(":")
     limit = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError, Ended):

@@ -79,8 +79,8 @@ class HealthServer:
 def main(directory: pathlib.Path, identity: pathlib.Path, *agents: str) -> None:
     endpoints = {}
     for agent in agents:
-        name, _, endpoint = agent.partition("=")
-        address, _, port = endpoint.rpartition(":")
+        name, _equals, endpoint = agent.partition("=")
+        address, _separator, port = endpoint.rpartition(":")
         endpoints[name] = (address, int(port))
     limit = time.monotonic() + LONGEST_LIFE
     with HealthServer(directory, identity, endpoints) as server:

@@ -15,6 +15,7 @@ import fnmatch
 import json
 import os
 import re
+import shlex
 
 from .base import Snapshot
 from .errors import CommandError
@@ -80,10 +81,14 @@ class Store:
             self._host.remove_directory_if_empty(_DIRECTORY)
 
     def load(self) -> Document | None:
-        """The ruleset that the configuration makes, without the running firewall; None where that cannot be told."""
+        """The ruleset that the configuration makes, without the running firewall; None where that cannot be told.
+
+        Our own line is left out: what it names may have been taken away, and then nothing would load.
+        """
         if self.main is None or not self._host.has("unshare"):
             return None
-        script = f"nft -f {self._host.path(self.main)} && nft -j list ruleset"
+        main, line = shlex.quote(self._host.path(self.main)), shlex.quote(self._line())
+        script = f"grep -vxF -e {line} {main} | nft -f - && nft -j list ruleset"
         try:
             document: Document = json.loads(self._host.run(["unshare", "--net", "sh", "-c", script]))
         except (CommandError, ValueError):
