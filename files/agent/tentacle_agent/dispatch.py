@@ -18,7 +18,6 @@ about this host.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Callable, NamedTuple, Protocol
 
@@ -31,7 +30,6 @@ LOG = logging.getLogger("tentacle_agent.dispatch")
 
 SHUTTING_DOWN = "The Tentacle service is shutting down and cannot process this request."
 START_SCRIPT = "startscript"
-STARTING_SECONDS = 60.0
 UNEXPECTED = "The agent could not finish this call because of an unexpected error; its log has more, connection {}."
 TARGET_INVOCATION = (
     "System.Reflection.TargetInvocationException: Exception has been thrown by the target of an invocation."
@@ -300,11 +298,8 @@ class Call:
 class Dispatcher:
     """Knows the services by their case-sensitive wire names (docs/protocol/halibut-wire.md §6.1)."""
 
-    def __init__(self, services: Mapping[str, Service], complete: bool = True) -> None:
+    def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = dict(services)
-        self._complete = threading.Event()
-        if complete:
-            self._complete.set()
         self._draining = False
         self._stopped = False
 
@@ -314,8 +309,6 @@ class Dispatcher:
             error = ServerError(SHUTTING_DOWN, f"System.InvalidOperationException: {SHUTTING_DOWN}", None)
             return Call(request, peer, None, error)
         service = self._services.get(request.service or "")
-        if service is None and not self._complete.is_set() and self._complete.wait(STARTING_SECONDS):
-            service = self._services.get(request.service or "")
         if service is None:
             return Call(request, peer, None, unknown_service(request.service))
         method = service.METHODS.get((request.method or "").lower())
@@ -324,11 +317,6 @@ class Dispatcher:
         if not method.accepts(request.params):
             return Call(request, peer, None, ambiguous(method, request.params))
         return Call(request, peer, method, None)
-
-    def add(self, services: Mapping[str, Service]) -> None:
-        """Add the rest of the services, where it was `complete=False` before: calls of them have waited for that."""
-        self._services = {**self._services, **services}
-        self._complete.set()
 
     def drain(self) -> None:
         """From now on no script is started; all else goes on, so that clients can see running ones to their end."""

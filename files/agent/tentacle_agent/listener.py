@@ -42,9 +42,6 @@ from .tls_errors import TlsError
 LOG = logging.getLogger("tentacle_agent.listener")
 
 BACKLOG = 4096
-EARLY = 8
-"""Connections that are taken while the agent still starts. More have to wait, lest they take the descriptors which the
-start needs."""
 GREETERS = 64
 """Newcomers that may each keep a thread for `GREETING_SECONDS`; more go straight to the lobby. Twice as many may when
 the address is known."""
@@ -79,8 +76,6 @@ class Listener:
         self._serving: set[Session] = set()
         self._known: dict[str, float] = {}
         self._numbers = itertools.count(1)
-        self._early = 0
-        self._ready = threading.Event()
         self._stopping = False
         self._sparing = Sparing()
 
@@ -99,14 +94,9 @@ class Listener:
         with self._lock:
             self._start_worker()
 
-    def be_ready(self) -> None:
-        """The agent has all it needs: take as many connections as come."""
-        self._ready.set()
-
     def stop(self, seconds: float) -> None:
         """Accept nobody any more; end idle sessions at once, busy ones after their call or after `seconds`."""
         self._stopping = True
-        self._ready.set()
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the workers
@@ -156,10 +146,6 @@ class Listener:
 
     def _accept(self) -> tuple[socket.socket, str] | None:
         """The next connection; None when we stop. Other failures are waited out."""
-        if not self._ready.is_set():
-            if self._early >= EARLY:
-                self._ready.wait()
-            self._early += 1
         while not self._stopping and self._socket is not None:
             try:
                 sock, address = self._socket.accept()

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import sys
 
-STARTING = 0.0001
-"""While modules are loaded: somebody may be in a handshake already, which takes many short turns."""
 CALM = 0.001
 HURRIED = 0.020
 MANY = 3000
@@ -31,10 +29,6 @@ class Pace:
     def __init__(self, now: float) -> None:
         self._calls = 0
         self._since = now
-        sys.setswitchinterval(STARTING)
-
-    def begin(self) -> None:
-        """The agent has started."""
         sys.setswitchinterval(CALM)
 
     def connection_ended(self, now: float) -> None:

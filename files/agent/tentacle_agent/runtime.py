@@ -24,7 +24,6 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from module_utils._halibut import thumbprint
 from module_utils._instance import configuration as configurations
@@ -40,12 +39,11 @@ from .listener import Listener
 from .masking import password_variants
 from .services.capabilities import CapabilitiesService
 from .services.file_transfer import FileTransferService
+from .services.script import ScriptServices, build_script_services
+from .services.script.workspace_cleaner import WorkspaceCleaner
 from .session import Shared
 from .tls_errors import TlsError
 from .trust import Trust
-
-if TYPE_CHECKING:
-    from .services.script import ScriptServices
 
 LOG = logging.getLogger("tentacle_agent.runtime")
 
@@ -115,24 +113,25 @@ class Runtime:
         raise_descriptor_limit()
         context = self._load_identity()
         home = configuration.home_directory
+        self._scripts = self._build_scripts(context)
+        self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
         files = FileTransferService(home)
         files.remove_unfinished()
-        asked_first = CapabilitiesService()
-        services: dict[str, Service] = {CapabilitiesService.NAME: asked_first, FileTransferService.NAME: files}
-        self._dispatcher = Dispatcher(services, complete=False)
+        services: dict[str, Service] = {
+            CapabilitiesService.NAME: CapabilitiesService(),
+            FileTransferService.NAME: files,
+            "IScriptService": self._scripts.v1,
+            "IScriptServiceV2": self._scripts.v2,
+        }
+        self._dispatcher = Dispatcher(services)
         self._shared = Shared(Trust(configuration.trusted_pins()), self._dispatcher, Audit(home))
         self._apply(configuration)
         self._listener = Listener(context, self._shared)
         self._seen = self._stamps()
         self._say_trust()
-        place = self._listen()
-        self._add_scripts(context)
-        self._shared.pace.begin()
-        self._listener.be_ready()
-        if place:
-            LOG.info("Agent listening on: %s", place)
         gc.freeze()  # what is there now stays: collections need not look at it
         gc.enable()
+        self._listen()
 
     def _load_identity(self) -> tls.ServerContext:
         path = self._configuration.certificate_path
@@ -154,17 +153,7 @@ class Runtime:
         LOG.info("The agent's certificate has the thumbprint %s (SHA-256 %s)", shown.sha1, shown.sha256)
         return context
 
-    def _add_scripts(self, context: tls.ServerContext) -> None:
-        """Their modules are a tenth of the start: who connects meanwhile is greeted, and calls of scripts wait."""
-        from .services.script.workspace_cleaner import WorkspaceCleaner
-
-        self._scripts = self._build_scripts(context)
-        self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
-        self._dispatcher.add({"IScriptService": self._scripts.v1, "IScriptServiceV2": self._scripts.v2})
-
     def _build_scripts(self, context: tls.ServerContext) -> ScriptServices:
-        from .services.script import build_script_services
-
         wanted = self._configuration
         program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         password = proxy.read_password(proxy.password_path(wanted.certificate_path))
@@ -186,12 +175,11 @@ class Runtime:
         for pin in sorted(pins):
             LOG.info("Agent will trust Octopus Servers with the thumbprint: %s", pin)
 
-    def _listen(self) -> str:
-        """Begin to accept connections; returns what we listen on, empty for nothing."""
+    def _listen(self) -> None:
         configuration = self._configuration
         if configuration.no_listen:
             LOG.info("Agent will not listen on any TCP ports")
-            return ""
+            return
         try:
             place = self._listener.open(configuration.listen_address, configuration.port)
         except OSError as error:
@@ -202,7 +190,7 @@ class Runtime:
             ) from error
         self._listener.start()
         LOG.info("listen://%s/  Listener started", place)
-        return place
+        LOG.info("Agent listening on: %s", place)
 
     # Running -----------------------------------------------------------------------------------------------------
 

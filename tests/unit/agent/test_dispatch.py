@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from module_utils._halibut.bson import Date, Guid
 from module_utils._halibut.contracts import DataStream, ScriptStatusRequest, StartScriptCommandV2, Untyped
 from module_utils._halibut.messages import Request
-from tentacle_agent import dispatch
 from tentacle_agent.dispatch import (
     SHUTTING_DOWN,
     TARGET_INVOCATION,
@@ -217,17 +215,3 @@ def test_a_stopping_agent_refuses_scripts_first_and_everything_later(tester: Tes
     dispatcher.stop()
     assert ask("Void") == SHUTTING_DOWN
     assert ask("StartScript", None) == SHUTTING_DOWN
-
-
-def test_calls_of_a_service_that_is_still_being_made_wait_for_it(tester: Tester) -> None:
-    dispatcher = Dispatcher({}, complete=False)
-    timer = threading.Timer(0.1, dispatcher.add, [{"ITester": tester}])
-    timer.start()
-    assert dispatcher.prepare(Request("id", Guid(bytes(16)), "ITester", "Echo", ("x",)), PEER).finish().result == "x"
-    timer.join()
-
-
-def test_a_service_that_never_comes_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "STARTING_SECONDS", 0.01)
-    answer = Dispatcher({}, complete=False).prepare(Request("id", Guid(bytes(16)), "ITester", "Echo"), PEER).finish()
-    assert "has not been registered" in str(answer.error and answer.error.message)

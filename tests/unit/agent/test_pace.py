@@ -13,9 +13,7 @@ from tentacle_agent.pace import CALM, CONNECTION, HURRIED, MANY, SAMPLE, Pace
 @pytest.fixture
 def pace() -> Iterator[Pace]:
     before = sys.getswitchinterval()
-    pace = Pace(100.0)
-    pace.begin()
-    yield pace
+    yield Pace(100.0)
     sys.setswitchinterval(before)
 
 
