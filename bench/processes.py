@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import platform
 import re
 import signal
 import socket
@@ -28,6 +29,13 @@ def cores() -> tuple[int, int]:
     """(servers' core, load's core). On a machine with one core both are that one."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[min(1, len(allowed) - 1)]
+
+
+def model() -> str:
+    """What kind of processor this is."""
+    information = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in information if "model name" in line]
+    return models[0] if models else platform.machine()
 
 
 def free_port() -> int:

@@ -25,6 +25,8 @@ import time
 from collections.abc import Callable
 
 import goals
+import latest
+import processes
 import report
 from peers import Agent, Command, Nginx, Peer, Scp
 from processes import BenchError, Server, cores, serving
@@ -162,11 +164,9 @@ def _measure_round(
 
 
 def _describe_machine(place: Workplace, peers: list[Peer]) -> list[str]:
-    information = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in information if "model name" in line]
     servers_core, load_core = cores()
     return [
-        f"{time.strftime('%Y-%m-%d')}, {(models or [platform.machine()])[0]}, {os.cpu_count()} cores, "
+        f"{time.strftime('%Y-%m-%d')}, {processes.model()}, {os.cpu_count()} cores, "
         f"Linux {platform.release()}; servers on core {servers_core}, load on core {load_core}; "
         f"file of {place.file_bytes // 10**6} MB in {place.path.parent}",
         *(f"{peer.name}: {peer.describe()}" for peer in peers),
@@ -189,7 +189,7 @@ def _conclude(options: argparse.Namespace, machine: list[str], peers: list[Peer]
     if options.markdown:
         options.markdown.write_text(text.strip() + "\n", encoding="utf-8")
     if options.readme:
-        _update_readme(text.strip())
+        latest.replace(README, "latest", text.strip())
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "cells": cells}, indent=1) + "\n", encoding="utf-8")
     verdicts = {row.key: report.verdict(cells, ours, reference, row) for row in ROWS}
@@ -198,15 +198,6 @@ def _conclude(options: argparse.Namespace, machine: list[str], peers: list[Peer]
         print(f"\n{ours} is below the floor in: {', '.join(below)}" + (" (one short round)" if options.quick else ""))
     failed = bool(report.failures(cells))
     return 1 if failed or (below and not options.quick) else 0
-
-
-def _update_readme(text: str) -> None:
-    """Replace what stands between the marks of the latest figures."""
-    before, begin, rest = README.read_text(encoding="utf-8").partition("<!-- latest -->\n")
-    _old, end, after = rest.partition("<!-- /latest -->")
-    if not begin or not end:
-        raise BenchError(f"{README} has no place for the latest figures between <!-- latest --> and <!-- /latest -->")
-    README.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

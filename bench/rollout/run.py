@@ -26,7 +26,9 @@ sys.path[:0] = [str(ROOT / part) for part in ("bench", "tests/e2e", "plugins/plu
 import _bundle
 import ansible.release
 import judgement
+import latest
 import loopback
+import processes
 from agent_process import make_identity
 from ansible_command import environment
 from hosts import Hosts, play
@@ -94,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     print("\n" + text)
     if options.readme:
-        _update_readme(options.part, text)
+        latest.replace(README, options.part, text)
     return 0 if reached else 1
 
 
@@ -183,20 +185,9 @@ def _load() -> str:
 
 
 def _machine() -> list[str]:
-    information = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    models = [line.partition(":")[2].strip() for line in information if "model name" in line]
-    where = f"{(models or [platform.machine()])[0]}, {os.cpu_count()} cores for controller and hosts"
+    where = f"{processes.model()}, {os.cpu_count()} cores for controller and hosts"
     versions = f"ansible-core {ansible.release.__version__}, Python {platform.python_version()}"
     return [f"{time.strftime('%Y-%m-%d')}, {where}, Linux {platform.release()}, {versions}"]
-
-
-def _update_readme(part: str, text: str) -> None:
-    """Replace what stands between the marks of the part's latest figures."""
-    before, begin, rest = README.read_text(encoding="utf-8").partition(f"<!-- {part} -->\n")
-    _old, end, after = rest.partition(f"<!-- /{part} -->")
-    if not begin or not end:
-        raise BenchError(f"{README} has no place for the latest figures of {part}")
-    README.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
