@@ -19,7 +19,6 @@ import pytest
 from agent_process import AgentProcess, Identity, make_identity, wait_until
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from script_client import Scripts
 from wire_client import WIRE_HELLO, WireClient, client_context, client_hello, read_to_end
 
 Connect = Callable[..., WireClient]
@@ -268,7 +267,7 @@ def test_two_thousand_strangers_that_speak_tls(start_agent: StartAgent, connect:
 def test_running_out_of_descriptors_does_not_end_the_listener(start_agent: StartAgent, connect: Connect) -> None:
     process = start_agent()
     established = connect(process)
-    Scripts(established).status("none")  # is answered when the agent has started, and needs no more files for that
+    established.capabilities()
     limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.descriptors() + 10, limits[1]))
     crowd = [plain(process) for _unused in range(100)]

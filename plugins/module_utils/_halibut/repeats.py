@@ -14,15 +14,16 @@ import re
 import struct
 from typing import NamedTuple
 
-from .bson import Guid, Memory
+from .bson import Guid, Memory, encode_text
 from .messages import REQUEST_TYPE, Request
 
 _INT32 = struct.Struct("<i")
 _MESSAGE = b"\x03Message\0"
-_TYPE_AND_ID = b"\x02$type\0%b%b\0\x02id\0" % (_INT32.pack(len(REQUEST_TYPE) + 1), REQUEST_TYPE.encode())
+_TYPE_AND_ID = encode_text(b"$type", REQUEST_TYPE) + b"\x02id\0"
 _ACTIVITY = b"\0\x05activityId\0\x10\0\0\0\x04"
 _ANOTHER_ID = re.compile(rb"[\0-\x1f](?:id|activityid)\0", re.IGNORECASE)
-_ID = 4 + len(_MESSAGE) + 4 + len(_TYPE_AND_ID) + 4  # offset of the text of `id`
+_MEMBERS = 4 + len(_MESSAGE) + 4  # offset of the message's first member, behind the sizes of both documents
+_ID = _MEMBERS + len(_TYPE_AND_ID) + 4  # offset of the text of `id`
 _GUID = 16
 MAX_REMEMBERED = 4096
 
@@ -68,7 +69,7 @@ class RequestMemory:
 
     def remember(self, data: bytes, request: Request) -> None:
         """Keep a request that was read from `data`, unless one of its ids could be written twice."""
-        if len(data) > MAX_REMEMBERED or data[4:13] != _MESSAGE or data[17:_ID - 4] != _TYPE_AND_ID:
+        if len(data) > MAX_REMEMBERED or data[4:_MEMBERS - 4] != _MESSAGE or data[_MEMBERS:_ID - 4] != _TYPE_AND_ID:
             return
         id_end = _ID + _INT32.unpack_from(data, _ID - 4)[0] - 1
         activity = id_end + len(_ACTIVITY)

@@ -43,8 +43,7 @@ class Place(NamedTuple):
         """For the result; ``free_mb`` is None where the name stands for nothing, such as a link to nowhere."""
         free = None
         with contextlib.suppress(OSError):
-            numbers = os.statvfs(self.nearest)
-            free = numbers.f_bavail * numbers.f_frsize // MEGABYTE
+            free = _free_megabytes(os.statvfs(self.nearest))
         return {"option": self.option, "path": self.path, "exists": os.path.isdir(self.path), "free_mb": free}
 
 
@@ -138,6 +137,10 @@ def _has_access_list(path: str) -> bool:
         return False
 
 
+def _free_megabytes(numbers: os.statvfs_result) -> int:
+    return numbers.f_bavail * numbers.f_frsize // MEGABYTE
+
+
 def _without_room(places: Iterable[Place], minimum_free_mb: int) -> Iterator[Problem]:
     """One problem for each file system that is too full, whatever lies on it."""
     by_device: dict[int, list[Place]] = {}
@@ -145,7 +148,7 @@ def _without_room(places: Iterable[Place], minimum_free_mb: int) -> Iterator[Pro
         by_device.setdefault(os.stat(place.nearest).st_dev, []).append(place)
     for sharing in by_device.values():
         numbers = os.statvfs(sharing[0].nearest)
-        free = numbers.f_bavail * numbers.f_frsize // MEGABYTE
+        free = _free_megabytes(numbers)
         no_names = bool(minimum_free_mb and numbers.f_files and not numbers.f_favail)
         if free >= minimum_free_mb and not no_names:
             continue
