@@ -7,24 +7,22 @@
 A line is time, connection, thumbprint and address of the peer, service and method, ticket, result, duration. It never
 holds a script, an argument, a file's content or a path. The file is kept like the log: put aside daily, seven are kept.
 
-Calls that only ask (capabilities, status) are the frequent ones. Their lines wait in memory until a call that does
-something is noted, or for a second (the runtime calls `flush`); all others are written at once. The order is kept.
+Calls that only ask (capabilities, status) are the frequent ones. Their lines wait until a call that does something is
+noted, or for a second (the runtime calls `flush`); all others are written at once. The order is kept.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 
 from .dispatch import Call
-from .log import DailyFile, directory_of, single_line
+from .log import MOST_WAITING, DailyFile, directory_of, single_line
 
 LOG = logging.getLogger("tentacle_agent.audit")
 NAME = "Audit"
 LONGEST = 200
 ASKING = frozenset(("GetCapabilities", "GetStatus"))
-MOST_WAITING = 200
 
 
 class Audit:
@@ -32,8 +30,6 @@ class Audit:
 
     def __init__(self, home: str) -> None:
         self._file = DailyFile(directory_of(home), NAME)
-        self._lock = threading.Lock()
-        self._waiting: list[str] = []
         self._failing = False
         self._second = 0
         self._text = ""
@@ -46,30 +42,26 @@ class Audit:
             self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
         peer, request = call.context.peer, call.request
         failure, params = call.failure, request.params
-        self._waiting.append(
+        self._file.note(
             f"{self._text}.{int((now - second) * 1000):03d}  {peer.connection_id}  {peer.thumbprint}  {peer.address}  "
             f"{plain(request.service)}.{plain(request.method)}  {plain(ticket_of(params)) if params else '-'}  "
             f"{'ok' if failure is None else 'failed: ' + plain(failure)}  {seconds * 1000:.1f} ms\n"
         )
-        if failure is not None or request.method not in ASKING or len(self._waiting) > MOST_WAITING:
+        if failure is not None or request.method not in ASKING or self._file.waiting > MOST_WAITING:
             self.flush()
 
     def flush(self) -> None:
         """Write the lines that wait."""
-        if not self._waiting:
+        if not self._file.waiting:
             return
-        with self._lock:
-            count = len(self._waiting)
-            text = "".join(self._waiting[:count])
-            del self._waiting[:count]
-            try:
-                self._file.write(text, time.time())
-                self._failing = False
-            except OSError as error:
-                if not self._failing:
-                    self._failing = True
-                    LOG.error("Could not write the audit trail %s: %s. Calls go on without it until it can be written.",
-                              self._file.path, error.strerror)
+        try:
+            self._file.write("", time.time())
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                self._failing = True
+                LOG.error("Could not write the audit trail %s: %s. Calls go on without it until it can be written.",
+                          self._file.path, error.strerror)
 
     def close(self) -> None:
         """Write what waits and close the file."""

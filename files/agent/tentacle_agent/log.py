@@ -11,6 +11,9 @@ agent.
 The file has everything. A console gets the same lines. The journal of systemd gets warnings and errors alone, with its
 own notion of their level: it knows time and process itself, and nobody wants each line twice on the disk.
 
+A line is written before the call that logs it returns. Those that every connection causes may wait in memory instead,
+until another line is written or the runtime calls `flush`, which it does every second; the order is kept.
+
 The standard library's rotating handlers are not used: they bring a megabyte of modules that nothing else needs.
 """
 
@@ -30,6 +33,8 @@ LARGEST_BYTES = 64 * 1024 * 1024
 """Size at which a file is put aside before its day is over: with its archives it stays below half a gigabyte."""
 LOGGER = "tentacle_agent"
 TRACE = 5
+MOST_WAITING = 200
+"""Lines that may wait in memory."""
 LEVELS = {
     "trace": TRACE,
     "debug": logging.DEBUG,
@@ -57,18 +62,20 @@ class LineFormatter(logging.Formatter):
         return ready
 
     def _make(self, record: logging.LogRecord) -> str:
-        second = int(record.created)
-        if second != self._second:
-            self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        part = int((record.created - second) * 10000)
-        level = NAMES.get(record.levelno, record.levelname)
-        line = (
-            f"{self._text}.{part:04d}  {os.getpid():>5}  {threading.get_native_id():>5} {level:>5}  "
-            f"{single_line(record.getMessage())}"
-        )
+        line = self.line(record.created, NAMES.get(record.levelno, record.levelname), record.getMessage())
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
+
+    def line(self, moment: float, level: str, message: str) -> str:
+        """The line for a message of the calling thread; `moment` in seconds since 1970."""
+        second = int(moment)
+        if second != self._second:
+            self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
+        return (
+            f"{self._text}.{int((moment - second) * 10000):04d}  {os.getpid():>5}  {threading.get_native_id():>5} "
+            f"{level:>5}  {single_line(message)}"
+        )
 
 
 def single_line(text: str) -> str:
@@ -83,6 +90,7 @@ class DailyFile:
         self.path = os.path.join(directory, name + ".txt")
         self._stem = os.path.join(directory, name)
         self._lock = threading.Lock()
+        self._waiting: list[str] = []
         os.makedirs(directory, mode=0o750, exist_ok=True)
         self._descriptor = self._open()
         present = os.fstat(self._descriptor)
@@ -92,28 +100,37 @@ class DailyFile:
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
+    @property
+    def waiting(self) -> int:
+        """How many notes have not been written."""
+        return len(self._waiting)
+
+    def note(self, text: str) -> None:
+        """Append whole lines with the next `write`."""
+        self._waiting.append(text)
+
     def write(self, text: str, now: float) -> None:
-        """Append whole lines; a single write, so that lines of several threads do not mix. Raises OSError."""
-        if day_of(now) > self._day or self._size > LARGEST_BYTES:
-            self._put_aside(now)
-        # Threads that write at once may count too little; it is a limit against floods, not a promise.
-        self._size += os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+        """Append what waits and then these whole lines, all by a single write. Raises OSError; they are lost then."""
+        with self._lock:
+            count = len(self._waiting)  # other threads may note more meanwhile
+            if count:
+                text = "".join(self._waiting[:count]) + text
+                del self._waiting[:count]
+            if day_of(now) > self._day or self._size > LARGEST_BYTES:
+                self._put_aside(now)
+            self._size += os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
 
     def _put_aside(self, now: float) -> None:
-        with self._lock:
-            if day_of(now) <= self._day and self._size <= LARGEST_BYTES:
-                return  # another thread did it
-            for number in range(ARCHIVES - 2, -1, -1):
-                older = f"{self._stem}.{number}.txt"
-                if os.path.exists(older):
-                    os.replace(older, f"{self._stem}.{number + 1}.txt")
-            if os.path.exists(self.path):
-                os.replace(self.path, f"{self._stem}.0.txt")
-            fresh = self._open()
-            # Other threads may be about to write: the number of the descriptor stays, another file stands behind it.
-            os.dup2(fresh, self._descriptor, inheritable=False)
-            os.close(fresh)
-            self._day, self._size = day_of(now), 0
+        for number in range(ARCHIVES - 2, -1, -1):
+            older = f"{self._stem}.{number}.txt"
+            if os.path.exists(older):
+                os.replace(older, f"{self._stem}.{number + 1}.txt")
+        if os.path.exists(self.path):
+            os.replace(self.path, f"{self._stem}.0.txt")
+        fresh = self._open()
+        os.close(self._descriptor)
+        self._descriptor = fresh
+        self._day, self._size = day_of(now), 0
 
     def close(self) -> None:
         """Close the file."""
@@ -131,15 +148,33 @@ class FileHandler(logging.Handler):
     def __init__(self, file: DailyFile) -> None:
         super().__init__()
         self._file = file
+        self._lines = LineFormatter()
+        self.setFormatter(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         with contextlib.suppress(Exception):
             self._file.write(self.format(record) + "\n", record.created)
 
+    def note(self, message: str) -> None:
+        """Have a message of level INFO written within a second."""
+        self._file.note(self._lines.line(time.time(), "INFO", message) + "\n")
+        if self._file.waiting > MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the messages that wait."""
+        if self._file.waiting:
+            with contextlib.suppress(Exception):
+                self._file.write("", time.time())
+
 
 class ConsoleHandler(logging.Handler):
     """Errors go to stderr, everything else to stdout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(LineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record at once."""
@@ -196,14 +231,9 @@ def configure(home: str, level: str = "info", console: bool = True) -> logging.L
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-    handlers: list[logging.Handler] = [FileHandler(DailyFile(directory_of(home), NAME))]
-    if console and writes_to_journal():
-        logger.addHandler(JournalHandler())
-    elif console:
-        handlers.append(ConsoleHandler())
-    for handler in handlers:
-        handler.setFormatter(LineFormatter())
-        logger.addHandler(handler)
+    logger.addHandler(FileHandler(DailyFile(directory_of(home), NAME)))
+    if console:
+        logger.addHandler(JournalHandler() if writes_to_journal() else ConsoleHandler())
     set_level(level)
     logger.propagate = False
     # Nobody asks which line of our code logged, or in which thread of what name: saves half the time of a record.
@@ -216,6 +246,31 @@ def set_level(level: str) -> None:
     """Change what is logged, by the original's name of the level."""
     chosen = os.environ.get("OCTOPUS__TENTACLE__LOGLEVEL", level).lower()
     logging.getLogger(LOGGER).setLevel(LEVELS.get(chosen, logging.INFO))
+
+
+def flush() -> None:
+    """Write the lines that wait."""
+    for handler in logging.getLogger(LOGGER).handlers:
+        handler.flush()
+
+
+class FrequentLines:
+    """Lines of level INFO that every connection causes: they wait, and are made without a record's detours.
+
+    Where others than the file want them, too, they are logged like all the rest.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        wanting = [handler for handler in logging.getLogger(LOGGER).handlers if handler.level <= logging.INFO]
+        self._file = wanting[0] if len(wanting) == 1 and isinstance(wanting[0], FileHandler) else None
+
+    def log(self, message: str) -> None:
+        """Log the message, a second late at most."""
+        if self._file is None:
+            self._logger.info("%s", message)
+        elif self._logger.isEnabledFor(logging.INFO):
+            self._file.note(message)
 
 
 class Sparing:

@@ -33,6 +33,10 @@ OF_PYOPENSSL = (
 """What pyOpenSSL 20 to 26 and its `cryptography` import for conversions, checks of their own, and warnings."""
 
 
+OF_LOGGING = ("traceback",)
+"""What the standard library's `logging` imports for the first error with a traceback, with the tokenizer behind it."""
+
+
 class StandIn(ModuleType):
     """Takes the place of a module until somebody needs that."""
 

@@ -202,6 +202,7 @@ class Runtime:
             with supervision.reloading():
                 self._read_again()
         self._shared.audit.flush()
+        log.flush()
         self._tell_status()
         self._looked = now = time.monotonic()
         self._shared.pace.look(now)

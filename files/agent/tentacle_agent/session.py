@@ -46,7 +46,7 @@ from module_utils._halibut.repeats import RequestMemory
 
 from .audit import Audit
 from .dispatch import Call, Dispatcher, Download, Peer
-from .log import Sparing, single_line
+from .log import FrequentLines, Sparing, single_line
 from .pace import Pace
 from .tls import TlsStream
 from .tls_errors import DeadlinePassed, Disconnected, TlsError
@@ -80,6 +80,7 @@ class Shared:
         self.page: bytes | None = None
         self.idle_seconds: float = limits.IDLE_SECONDS
         self.sparing = Sparing()
+        self.frequent = FrequentLines(LOG)
         self.memory = RequestMemory()
         self.pace = Pace(time.monotonic())
 
@@ -96,7 +97,6 @@ class Session:
         self._shared = shared
         self._connection = Connection(Role.SERVICE, memory=shared.memory)
         self._pins = shared.trust.pins
-        self._peer = Peer(address, "", self.name)
         self._call: Call | None = None
         self._sink: Any = None
         self._started = 0.0
@@ -139,13 +139,6 @@ class Session:
             stream.acknowledge_at_once()
         connection = self._connection
         while True:
-            for event in connection.events():
-                if type(event) is PrefaceReceived:
-                    return self._judge()
-                if type(event) is PageRequested:
-                    return self._show_page(event.line)
-                if type(event) is PeerClosed:
-                    return Step.CLOSE
             data = stream.take()
             if data is None:
                 return Step.WAIT
@@ -153,6 +146,13 @@ class Session:
                 connection.receive_data(data)
             else:
                 connection.receive_eof()
+            for event in connection.events():
+                if type(event) is PrefaceReceived:
+                    return self._judge()
+                if type(event) is PageRequested:
+                    return self._show_page(event.line)
+                if type(event) is PeerClosed:
+                    return Step.CLOSE
 
     def _judge(self) -> Step:
         """Trust is decided by the presented certificate alone (docs/protocol/halibut-wire.md §1.1)."""
@@ -170,7 +170,7 @@ class Session:
             self._refuse(f"its certificate {shown.sha1} is not trusted", shown.sha1)
             return Step.SEE_OUT
         self._peer = Peer(self.address, shown.sha1, self.name)
-        LOG.info("%s Client at %s authenticated as %s", self.name, self.address, shown.sha1)
+        shared.frequent.log(f"{self.name} Client at {self.address} authenticated as {shown.sha1}")
         return Step.TRUSTED
 
     def _refuse(self, reason: str, shown: str) -> None:

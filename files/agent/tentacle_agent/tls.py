@@ -170,6 +170,7 @@ class TlsStream:
         self._buffer: bytearray | None = None
         self._generous = False
         self._deadline = 0.0
+        self._owing = False  # OpenSSL may have bytes for the peer
         self._patience = patience  # the longest single wait that the kernel is told
         self._kernel = patience
         self._tell_kernel(patience)
@@ -288,7 +289,7 @@ class TlsStream:
             raise TlsError(f"TLS handshake failed: {explain(error)}") from None
         self.established = True
         self._records.whole += 1  # what lies behind the handshake in OpenSSL's buffer is not known: ask once
-        self._flush()
+        self._owing = True  # a peer that has said more gets it with our answer, others before we wait for them
         return True
 
     def _no_more(self) -> bool:
@@ -314,12 +315,14 @@ class TlsStream:
                 return data
             except SSL.WantReadError:
                 records.whole = 0
-                self._flush()  # an answer to a key update, say
+                self._owing = True  # an answer to a key update, say
             except SSL.ZeroReturnError:
                 self.ended = True
                 return b""
             except SSL.Error as error:
                 raise TlsError(f"TLS failed: {explain(error)}") from None
+        if self._owing:
+            self._flush()
         return b"" if self.ended else None
 
     def write(self, buffers: Iterable[Buffer]) -> None:
@@ -338,6 +341,7 @@ class TlsStream:
 
     def _flush(self) -> None:
         """Carry what OpenSSL has written to the socket."""
+        self._owing = False
         take, piece = self._tls.bio_read, 8192
         try:
             while True:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 from collections.abc import Collection
@@ -24,8 +25,9 @@ class Thumbprints(NamedTuple):
     sha256: str
 
 
+@functools.lru_cache(maxsize=16)
 def of_der(der: bytes) -> Thumbprints:
-    """The thumbprints of a certificate in DER."""
+    """The thumbprints of a certificate in DER; those of the last few are remembered, for they come again and again."""
     return Thumbprints(hashlib.sha1(der).hexdigest().upper(), hashlib.sha256(der).hexdigest().upper())
 
 

@@ -88,9 +88,9 @@ def test_the_environment_decides_the_level_as_with_the_original(
 def test_errors_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     handler = log.ConsoleHandler()
     for level in (logging.INFO, logging.ERROR):
-        handler.emit(logging.LogRecord("x", level, "", 0, logging.getLevelName(level), None, None))
+        handler.emit(logging.LogRecord("x", level, "", 0, "something", None, None))
     out, err = capsys.readouterr()
-    assert (out, err) == ("INFO\n", "ERROR\n")
+    assert [line.split()[4] for line in (out, err)] == ["INFO", "ERROR"]
 
 
 def test_a_new_day_puts_the_file_aside_and_seven_are_kept(tmp_path: pathlib.Path) -> None:
@@ -134,13 +134,58 @@ def test_threads_lose_no_line_while_the_day_changes(tmp_path: pathlib.Path) -> N
     assert len((tmp_path / "X.txt").read_text().splitlines() + (tmp_path / "X.0.txt").read_text().splitlines()) == 800
 
 
+def test_notes_are_written_with_the_next_line_in_order(tmp_path: pathlib.Path) -> None:
+    file = log.DailyFile(str(tmp_path), "X")
+    file.note("first\n")
+    file.note("second\n")
+    assert ((tmp_path / "X.txt").read_text(), file.waiting) == ("", 2)
+    file.write("third\n", time.time())
+    assert ((tmp_path / "X.txt").read_text(), file.waiting) == ("first\nsecond\nthird\n", 0)
+    file.close()
+
+
+def test_frequent_lines_wait_a_second_or_for_the_next_line(logger: logging.Logger, tmp_path: pathlib.Path) -> None:
+    log.configure(str(tmp_path), console=False)  # without the handler that pytest has added since
+    frequent = log.FrequentLines(logger)
+    frequent.log("first\nline")
+    assert text(tmp_path) == ""
+    logger.warning("second")
+    frequent.log("third")
+    log.flush()
+    lines = text(tmp_path).splitlines()
+    assert all(LINE.fullmatch(line) for line in lines)
+    assert [line.split("  ", 4)[-1] for line in lines] == ["first\\x0aline", "second", "third"]
+    for number in range(log.MOST_WAITING + 1):
+        frequent.log(f"many {number}")
+    assert text(tmp_path).count("many") == log.MOST_WAITING + 1
+
+
+def test_frequent_lines_are_no_exception_for_a_level_or_a_console(
+    logger: logging.Logger, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.set_level("warn")
+    log.FrequentLines(logger).log("not wanted")
+    log.flush()
+    assert text(tmp_path) == ""
+    log.configure(str(tmp_path))
+    log.FrequentLines(logger).log("wanted %s")
+    assert text(tmp_path).endswith("INFO  wanted %s\n")
+    assert capsys.readouterr().out.endswith("INFO  wanted %s\n")
+
+
 def test_a_full_disk_does_not_stop_a_logging_thread() -> None:
     class Broken:
+        waiting = log.MOST_WAITING + 1
+
+        def note(self, line: str) -> None:
+            """Keep nothing."""
+
         def write(self, line: str, now: float) -> None:
             raise OSError(28, "No space left on device")
 
     handler = log.FileHandler(Broken())  # type: ignore[arg-type]
     handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "text", None, None))
+    handler.note("text")
 
 
 def test_sparing_says_a_thing_once_and_counts_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

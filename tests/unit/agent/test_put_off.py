@@ -47,6 +47,26 @@ def test_an_agent_starts_without_large_modules_that_it_needs_later_or_never() ->
     assert loaded == ""
 
 
+def test_the_log_brings_what_it_needs_for_tracebacks_with_the_first_one() -> None:
+    printed = run(
+        """
+        from tentacle_agent.commands import run
+        class Context:
+            def select(self, options):
+                print(*[name for name in ("traceback", "tokenize") if name in sys.modules])
+                raise SystemExit
+        try:
+            run.execute(None, Context())
+        except SystemExit:
+            import logging
+            logging.basicConfig(stream=sys.stdout)
+            logging.exception("loud")
+        """
+    )
+    assert printed.startswith("ERROR:root:loud\nTraceback (most recent call last):\n")
+    assert printed.endswith("SystemExit")
+
+
 def test_everybody_else_gets_the_real_module() -> None:
     answer = run(
         """

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import time
 from typing import TYPE_CHECKING
 
 from ..arguments import INSTANCE_OPTIONS, Values, option
+from ..put_off import OF_LOGGING, stand_ins
 
 if TYPE_CHECKING:
     from . import Context
@@ -29,6 +31,8 @@ SHORTEST_WAIT = 20  # milliseconds; the original ignores shorter ones
 def execute(options: Values, context: Context) -> int:
     """Run the agent; returns its exit code when SIGINT or SIGTERM has ended it."""
     gc.disable()  # what is made on the way is not garbage; the runtime switches it on again
+    with stand_ins(*OF_LOGGING):
+        importlib.import_module("logging")  # before anybody imports it with all that it may need one day
     from ..runtime import Runtime  # brings TLS, which no other verb needs
 
     record = context.select(options)

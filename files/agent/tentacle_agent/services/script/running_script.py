@@ -16,7 +16,6 @@ import os
 import pwd
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
@@ -242,6 +241,8 @@ class RunningScript:
                     return EXIT_CANCELED
                 process = self._launch(words, receiver)
         except LaunchError as error:
+            import traceback  # only here: it brings the tokenizer
+
             details = "".join(traceback.format_exception_only(type(error.__cause__), error.__cause__)).strip()
             self.log.append(SOURCE_STDERR, [f"An exception was thrown when invoking {SHELL}: {error}", details])
             return EXIT_LAUNCH_FAILED
