@@ -194,7 +194,7 @@ cause:
 
 import io
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
@@ -266,9 +266,10 @@ def _file(entry: dict[str, Any]) -> FileToSend:
     return FileToSend(entry["name"], source, os.fstat(source.fileno()).st_size, entry["password"])
 
 
-def sensitive(files: list[dict[str, Any]]) -> set[str]:
-    """What files hold that are to be kept encrypted."""
-    return {entry["content"] for entry in files if entry["password"] and entry["content"]}
+def sensitive(files: Any) -> set[str]:
+    """What files hold that are to be kept encrypted, also where the option is not what it should be."""
+    entries = [entry for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
+    return {str(entry["content"]) for entry in entries if entry.get("password") and entry.get("content")}
 
 
 def skip_reason(client: Client, parameters: dict[str, Any]) -> str | None:
@@ -302,10 +303,18 @@ def work(module: AnsibleModule, client: Client, sorter: Sorter) -> None:
 
 
 class ScriptModule(AnsibleModule):
-    """A module whose scripts and files, which are full of secrets, do not go to the system's log when it starts."""
+    """A module whose scripts and files, which are full of secrets, do not go to the system's log when it starts.
+
+    Nor do files that are to be kept encrypted come back to the controller, even when an option is wrong.
+    """
 
     def _log_invocation(self) -> None:
         """Log nothing; the constructor's no_log would be replaced by that of the task."""
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        """Fail, perhaps in the constructor, which has not judged the options yet."""
+        self.no_log_values.update(sensitive(self.params.get("files")))
+        super().fail_json(msg, **kwargs)
 
 
 def main() -> None:

@@ -200,6 +200,11 @@ def test_secrets_are_printed_nowhere(connection: dict[str, Any], tmp_path: pathl
     assert result.status == 0
     assert '"name": "variables.json"' in result.output
     assert SECRET not in result.output
+    wrong = {**connection, "script": "true", "files": [sensitive], "isolation": "half"}
+    result = play([{"listening.tentacle.tentacle_script": wrong}], tmp_path, "-vvv")
+    assert "value of isolation must be one of" in result.output
+    assert '"name": "variables.json"' in result.output
+    assert SECRET not in result.output
     hidden = play(
         [{"listening.tentacle.tentacle_script": {**connection, "script": f"echo {SECRET}"}, "no_log": True}],
         tmp_path,
