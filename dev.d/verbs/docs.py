@@ -59,7 +59,9 @@ def _site(log: steps.Run) -> None:
     command += ["--sphinx-theme", "alabaster", "--dest-dir", site, "listening.tentacle"]
     log.call(command, environment=variables)
     configuration = site / "conf.py"
-    configuration.write_text(configuration.read_text() + "\nintersphinx_mapping = {}\n")
+    # Commands and what they print are long lines.
+    settings = '\nintersphinx_mapping = {}\nhtml_theme_options = {"page_width": "1280px"}\n'
+    configuration.write_text(configuration.read_text() + settings)
     # antsibull-docs takes the guides' text and leaves their pictures.
     build = site / "build.sh"
     pictures = f"cp -R {shlex.quote(str(copy / 'docs' / 'docsite' / 'rst' / 'images'))} rst/docsite/\nsphinx-build "

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
 import pytest
 from agent_process import AgentProcess, Identity
+
+from tentacle_agent.tls import ServerContext
 
 HELLO = b"MX\n\nMX-CLIENT 1.0\r\n\r\n"
 IDENTITY = b"MX-SERVER 1.0\r\n\r\n"
@@ -55,6 +58,21 @@ def test_s_client_is_served_in_both_versions(agent: AgentProcess, server_identit
     out, text = s_client(agent, version, "-cert", pem, "-key", pem, say=HELLO)
     assert "No client certificate CA names sent" in text
     assert re.search(rf"(New|Reused), {'TLSv1.2' if version == '-tls1_2' else 'TLSv1.3'}, Cipher is \S*AES", text)
+
+
+def test_no_session_tickets_are_sent_where_openssl_can_be_told(
+    agent: AgentProcess, server_identity: Identity
+) -> None:
+    """A binding that has OpenSSL inside cannot tell it; all the same after the identity was read again."""
+    tickets = 0 if ServerContext(str(agent.identity_path)).withhold_tickets() else 2
+    pem = str(server_identity.path)
+    for _unused in range(2):
+        out, text = s_client(agent, "-tls1_3", "-cert", pem, "-key", pem, "-msg", say=HELLO)
+        assert IDENTITY in out
+        assert text.count("NewSessionTicket") == tickets
+        position = len(agent.log())
+        agent.signal(signal.SIGHUP)
+        agent.wait_for_log("The configuration was read again", position)
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
@@ -115,8 +133,9 @@ def test_curl_gets_the_page(agent: AgentProcess, version: str, request_options: 
 
 
 def test_the_page_can_be_hidden(agent: AgentProcess, tmp_path: object) -> None:
+    position = len(agent.log())
     agent.configure(show_page=False)
-    agent.wait_for_log("The configuration was read again")
+    agent.wait_for_log("The configuration was read again", position)
     try:
         done = subprocess.run([program("curl"), "-k", "-s", "--max-time", "10", f"https://127.0.0.1:{agent.port}/"],
                               capture_output=True, check=False)

@@ -20,10 +20,10 @@ socket before we wait for the peer, or both sides wait.
 first record is whole, so that junk and drips cost no more than a socket, and it knows when OpenSSL has nothing left to
 give: asking in vain raises an exception inside pyOpenSSL, which would cost a tenth of a small call.
 
-Sessions are never resumed: no tickets, no cache. A session id context is set all the same, because without one the
-second connection of a client that tries to resume fails (docs/protocol/halibut-wire.md §1.5). A peer that ends without
-close_notify is the rule with .NET, not an error; lengths inside the protocol tell whether something is missing. We
-end the same way.
+Sessions are never resumed: no cache, and tickets only where OpenSSL cannot be told otherwise (tickets.py). A session id
+context is set all the same, because without one the second connection of a client that tries to resume fails
+(docs/protocol/halibut-wire.md §1.5). A peer that ends without close_notify is the rule with .NET, not an error; lengths
+inside the protocol tell whether something is missing. We end the same way.
 
 One `TlsStream` belongs to one thread at a time, but for the few methods that say otherwise. A `ServerContext` never
 changes once it is made: a new certificate means a new context, and connections keep the one they began with.
@@ -42,7 +42,7 @@ from typing import Any, Union
 
 from .put_off import OF_PYOPENSSL, forget, stand_ins
 from .records import NoRecord, RecordCounter
-from .tls_errors import DeadlinePassed, Disconnected, TlsError
+from .tls_errors import DeadlinePassed, Disconnected, TlsError, explain
 
 try:
     with stand_ins(*OF_PYOPENSSL):
@@ -106,6 +106,13 @@ class ServerContext:
             return name[len("ecdsa-with-"):].lower() + "ECDSA"
         return name
 
+    def withhold_tickets(self) -> bool:
+        """Send no tickets from now on; False where that is not possible. Loads what no start should wait for."""
+        from .tickets import withhold
+
+        context, ffi = self._context._context, vars(SSL)["_ffi"]
+        return ffi.typeof(context).cname == "SSL_CTX *" and withhold(int(ffi.cast("uintptr_t", context)))
+
     def connection(self) -> Any:
         """A new OpenSSL connection in the server's role, between two memory buffers."""
         connection = SSL.Connection(self._context, None)
@@ -143,13 +150,6 @@ def read_certificate(path: str) -> bytes:
     if not end:
         raise TlsError(f"There is no certificate in {path}: expected a PEM block 'CERTIFICATE' and its private key.")
     return base64.b64decode(block)
-
-
-def explain(error: Exception) -> str:
-    """OpenSSL's reason in a few words. Its list of errors may be empty."""
-    reasons = error.args[0] if error.args and isinstance(error.args[0], (list, tuple)) else error.args
-    words = [str(item[-1] if isinstance(item, tuple) else item) for item in reasons]
-    return "; ".join(word for word in words if word) or type(error).__name__
 
 
 class TlsStream:

@@ -16,3 +16,10 @@ class Disconnected(TlsError):
 
 class DeadlinePassed(TlsError):
     """The peer did not say or take enough in the time that it has."""
+
+
+def explain(error: Exception) -> str:
+    """OpenSSL's reason in a few words. Its list of errors may be empty."""
+    reasons = error.args[0] if error.args and isinstance(error.args[0], (list, tuple)) else error.args
+    words = [str(item[-1] if isinstance(item, tuple) else item) for item in reasons]
+    return "; ".join(word for word in words if word) or type(error).__name__
