@@ -12,15 +12,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from . import _choice, _identity_file, _processes
+from . import _choice, _identity_file, _processes, _unit_state
 from ._instance import configuration, files, paths
 from ._instance.errors import InstanceError
 
 
 def of_choice(choice: _choice.Choice) -> list[dict[str, Any]]:
     """The chosen instance in a list, or an empty list where nothing of it is there."""
-    process = _processes.agent_of(choice.path, choice.name)
-    return [describe(choice.name, choice.path)] if choice.exists or choice.recorded or process else []
+    found = describe(choice.name, choice.path)
+    return [found] if choice.exists or choice.recorded or found["process"] else []
 
 
 def describe(name: str | None, path: str) -> dict[str, Any]:
@@ -33,10 +33,13 @@ def describe(name: str | None, path: str) -> dict[str, Any]:
         "trusted_thumbprints": [],
         "certificate": None,
         "process": None,
+        "unit_is_current": False,
         "problem": None,
     }
     process = _processes.agent_of(path, name)
-    facts["process"] = process.facts() if process else None
+    if process:
+        facts["process"] = process.facts()
+        facts["unit_is_current"] = name is not None and _unit_state.is_current(process.pid, facts["unit_name"])
     try:
         found = configuration.load(path, unknown="keep")
         facts["configuration"] = configuration.to_facts(found)

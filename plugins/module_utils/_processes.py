@@ -86,7 +86,8 @@ def agent_of(path: str, name: str | None, proc: str = PROC) -> Process | None:
             user = _user_name(os.stat(os.path.join(proc, str(pid))).st_uid)
         except OSError:
             continue
-        ports = sorted({holder.port for holder in holders(proc=proc) if holder.pid == pid})
+        sockets = _sockets_of(pid, proc)
+        ports = sorted({port for _address, port, _user, inode in _listening(proc) if inode in sockets})
         directory = next((word for word in words[1:] if re.search(r"\+[0-9a-f]{12}/?$", word)), None)
         return Process(pid, user, directory, ports)
     return None
@@ -148,19 +149,27 @@ def _overlap(one: str, other: str) -> bool:
 def _socket_owners(inodes: set[str], proc: str) -> dict[str, int]:
     owners: dict[str, int] = {}
     for pid in _pids(proc):
-        directory = os.path.join(proc, str(pid), "fd")
+        for inode in _sockets_of(pid, proc) & inodes:
+            owners.setdefault(inode, pid)
+    return owners
+
+
+def _sockets_of(pid: int, proc: str) -> set[str]:
+    """The inode numbers of a process's sockets; none where this account may not see them."""
+    directory = os.path.join(proc, str(pid), "fd")
+    found: set[str] = set()
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return found
+    for name in names:
         try:
-            names = os.listdir(directory)
+            target = os.readlink(os.path.join(directory, name))
         except OSError:
             continue
-        for name in names:
-            try:
-                target = os.readlink(os.path.join(directory, name))
-            except OSError:
-                continue
-            if target.startswith("socket:[") and target[8:-1] in inodes:
-                owners.setdefault(target[8:-1], pid)
-    return owners
+        if target.startswith("socket:["):
+            found.add(target[8:-1])
+    return found
 
 
 def _pids(proc: str) -> list[int]:

@@ -106,6 +106,12 @@ instances:
           there is none.
       type: dict
       returned: always
+    unit_is_current:
+      description:
+        - Whether the agent runs as its unit of systemd is on the disk now, and that starts with the host.
+        - Then a service manager has nothing to do.
+      type: bool
+      returned: always
     process:
       description:
         - The running agent; null when it does not run, and on systems without C(/proc).
