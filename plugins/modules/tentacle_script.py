@@ -314,7 +314,7 @@ class ScriptModule(AnsibleModule):
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         """Fail, perhaps in the constructor, which has not judged the options yet."""
         self.no_log_values.update(sensitive(self.params.get("files")))
-        super().fail_json(msg, **kwargs)
+        super().fail_json(msg=msg, **kwargs)
 
 
 def main() -> None:
