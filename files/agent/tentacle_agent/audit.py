@@ -17,7 +17,7 @@ import logging
 import time
 
 from .dispatch import Call
-from .log import MOST_WAITING, DailyFile, directory_of, single_line
+from .log import MOST_WAITING, DailyFile, directory_of, local_time, single_line
 
 LOG = logging.getLogger("tentacle_agent.audit")
 NAME = "Audit"
@@ -31,20 +31,17 @@ class Audit:
     def __init__(self, home: str) -> None:
         self._file = DailyFile(directory_of(home), NAME)
         self._failing = False
-        self._second = 0
-        self._text = ""
 
     def record(self, call: Call, seconds: float) -> None:
         """Note a call that is over, answered or abandoned, and the seconds since its request was read."""
         now = time.time()
         second = int(now)
-        if second != self._second:
-            self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
         peer, request = call.context.peer, call.request
         failure, params = call.failure, request.params
         self._file.note(
-            f"{self._text}.{int((now - second) * 1000):03d}  {peer.connection_id}  {peer.thumbprint}  {peer.address}  "
-            f"{plain(request.service)}.{plain(request.method)}  {plain(ticket_of(params)) if params else '-'}  "
+            f"{local_time(second)}.{int((now - second) * 1000):03d}  {peer.connection_id}  {peer.thumbprint}  "
+            f"{peer.address}  {plain(request.service)}.{plain(request.method)}  "
+            f"{plain(ticket_of(params)) if params else '-'}  "
             f"{'ok' if failure is None else 'failed: ' + plain(failure)}  {seconds * 1000:.1f} ms\n"
         )
         if failure is not None or request.method not in ASKING or self._file.waiting > MOST_WAITING:

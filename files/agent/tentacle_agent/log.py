@@ -20,6 +20,7 @@ The standard library's rotating handlers are not used: they bring a megabyte of 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -46,13 +47,14 @@ LEVELS = {
 NAMES = {number: name.upper() for name, number in LEVELS.items()}
 
 
+@functools.lru_cache(maxsize=4)
+def local_time(second: int) -> str:
+    """Local date and time of a second since 1970; most lines are of the same one as the line before."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+
+
 class LineFormatter(logging.Formatter):
     """`yyyy-MM-dd HH:mm:ss.ffff`, two spaces, process, two spaces, thread, level, two spaces, message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._second = 0
-        self._text = ""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and a traceback if there is one; made once for all handlers."""
@@ -70,11 +72,9 @@ class LineFormatter(logging.Formatter):
     def line(self, moment: float, level: str, message: str) -> str:
         """The line for a message of the calling thread; `moment` in seconds since 1970."""
         second = int(moment)
-        if second != self._second:
-            self._text, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
         return (
-            f"{self._text}.{int((moment - second) * 10000):04d}  {os.getpid():>5}  {threading.get_native_id():>5} "
-            f"{level:>5}  {single_line(message)}"
+            f"{local_time(second)}.{int((moment - second) * 10000):04d}  {os.getpid():>5}  "
+            f"{threading.get_native_id():>5} {level:>5}  {single_line(message)}"
         )
 
 

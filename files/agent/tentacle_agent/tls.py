@@ -25,8 +25,8 @@ context is set all the same, because without one the second connection of a clie
 (docs/protocol/halibut-wire.md §1.5). A peer that ends without close_notify is the rule with .NET, not an error; lengths
 inside the protocol tell whether something is missing. We end the same way.
 
-One `TlsStream` belongs to one thread at a time, but for the few methods that say otherwise. A `ServerContext` never
-changes once it is made: a new certificate means a new context, and connections keep the one they began with.
+One `TlsStream` belongs to one thread at a time, but for the few methods that say otherwise. A `ServerContext` keeps its
+certificate and rules: a new certificate means a new context, and connections keep the one they began with.
 """
 
 from __future__ import annotations
@@ -108,10 +108,11 @@ class ServerContext:
 
     def withhold_tickets(self) -> bool:
         """Send no tickets from now on; False where that is not possible. Loads what no start should wait for."""
-        from .tickets import withhold
-
-        context, ffi = self._context._context, vars(SSL)["_ffi"]
-        return ffi.typeof(context).cname == "SSL_CTX *" and withhold(int(ffi.cast("uintptr_t", context)))
+        with contextlib.suppress(Exception):  # where pyOpenSSL is different inside, or ctypes lacks: a saving is lost
+            from .tickets import withhold
+            context, ffi = self._context._context, vars(SSL)["_ffi"]
+            return ffi.typeof(context).cname == "SSL_CTX *" and withhold(int(ffi.cast("uintptr_t", context)))
+        return False
 
     def connection(self) -> Any:
         """A new OpenSSL connection in the server's role, between two memory buffers."""

@@ -21,7 +21,8 @@ from .script_table import ScriptTable
 from .service_v1 import ScriptServiceV1
 from .service_v2 import ScriptServiceV2
 
-_HAND_OVER_SECONDS = 5.0
+_HAND_OVER_SECONDS = 15.0
+"""Half of what a unit grants beyond the time for scripts; on a busy host one reader may need some of it."""
 _LOG = logging.getLogger("tentacle_agent.script")
 
 
