@@ -110,6 +110,7 @@ class ServerContext:
         """Send no tickets from now on; False where that is not possible. Loads what no start should wait for."""
         with contextlib.suppress(Exception):  # where pyOpenSSL is different inside, or ctypes lacks: a saving is lost
             from .tickets import withhold
+
             context, ffi = self._context._context, vars(SSL)["_ffi"]
             return ffi.typeof(context).cname == "SSL_CTX *" and withhold(int(ffi.cast("uintptr_t", context)))
         return False
@@ -171,7 +172,6 @@ class TlsStream:
         self._buffer: bytearray | None = None
         self._generous = False
         self._deadline = 0.0
-        self._owing = False  # OpenSSL may have bytes for the peer
         self._patience = patience  # the longest single wait that the kernel is told
         self._kernel = patience
         self._tell_kernel(patience)
@@ -289,8 +289,9 @@ class TlsStream:
                 self._flush()  # the alert
             raise TlsError(f"TLS handshake failed: {explain(error)}") from None
         self.established = True
-        self._records.whole += 1  # what lies behind the handshake in OpenSSL's buffer is not known: ask once
-        self._owing = True  # a peer that has said more gets it with our answer, others before we wait for them
+        # What lies behind the handshake in OpenSSL's buffer is not known: ask once. What OpenSSL wants to say (session
+        # tickets, the end of a handshake of TLS 1.2) goes out then, or with our answer where the peer has said more.
+        self._records.whole += 1
         return True
 
     def _no_more(self) -> bool:
@@ -316,14 +317,12 @@ class TlsStream:
                 return data
             except SSL.WantReadError:
                 records.whole = 0
-                self._owing = True  # an answer to a key update, say
+                self._flush()  # an answer to a key update, say
             except SSL.ZeroReturnError:
                 self.ended = True
                 return b""
             except SSL.Error as error:
                 raise TlsError(f"TLS failed: {explain(error)}") from None
-        if self._owing:
-            self._flush()
         return b"" if self.ended else None
 
     def write(self, buffers: Iterable[Buffer]) -> None:
@@ -342,7 +341,6 @@ class TlsStream:
 
     def _flush(self) -> None:
         """Carry what OpenSSL has written to the socket."""
-        self._owing = False
         take, piece = self._tls.bio_read, 8192
         try:
             while True:

@@ -231,3 +231,31 @@ def test_another_thread_can_wake_a_reader(context: ServerContext) -> None:
     assert stream.ended
     peer.close()
     stream.close()
+
+
+def test_tickets_go_out_with_an_answer_or_before_the_peer_is_awaited(
+    context: ServerContext, identity: pathlib.Path
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = TlsStream(context, ours, 2.0)
+        stream.wait_at_most(2.0)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = client_context(identity).wrap_bio(incoming, outgoing)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        theirs.sendall(outgoing.read())
+        stream.receive()
+        assert not stream.handshake()
+        incoming.write(theirs.recv(65536))
+        client.do_handshake()
+        client.write(b"M")
+        theirs.sendall(outgoing.read())
+        stream.receive()
+        assert stream.handshake()
+        assert stream.take() == b"M"
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
+        assert stream.take() is None
+        assert theirs.recv(65536)
