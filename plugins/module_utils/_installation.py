@@ -106,6 +106,10 @@ class Installation:
         self.executable = os.path.join(self.path, COMMAND)
         self.current = os.path.join(self.path, CURRENT)
 
+    def real_directory(self, found: Found) -> str | None:
+        """The directory of the version that is found, as the command starts it: without symbolic links on the way."""
+        return os.path.realpath(os.path.join(self.path, found.directory)) if found.directory else None
+
     def read(self) -> Found:
         """Look, change nothing."""
         directory = self._link_target()

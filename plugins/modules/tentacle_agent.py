@@ -111,6 +111,13 @@ executable:
   returned: always
   type: str
   sample: /opt/tentacle-agent/tentacle-agent
+directory:
+  description:
+    - Where the programs of this version are, without symbolic links on the way, as the command line of a running agent
+      has it; null when the agent is not installed.
+  returned: always
+  type: str
+  sample: /opt/tentacle-agent/0.1.0+9f86d081884c
 version:
   description: The version in use after the task; null when the agent is not installed.
   returned: always
@@ -261,6 +268,7 @@ class Software:
             "changed": bool(steps),
             "path": self.installation.path,
             "executable": self.installation.executable,
+            "directory": self.installation.real_directory(after),
             "version": after.version,
             "checksum": after.checksum,
             "previous_version": after.previous_version,

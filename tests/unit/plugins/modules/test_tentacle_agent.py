@@ -68,6 +68,18 @@ def test_installs_a_command_that_runs(agent: Run, tmp_path: pathlib.Path, bundle
     assert said.stdout.strip() == bundle.version
 
 
+def test_the_directory_is_named_as_a_running_agent_names_it(agent: Run, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    path = tmp_path / "link" / "programs"
+    foreseen = agent(send=False, check=True, path=str(path))
+    made = agent(path=str(path))
+    assert made["path"] == str(path)
+    assert foreseen["directory"] == made["directory"] == os.path.realpath(path / "current")
+    assert made["directory"].startswith(str((tmp_path / "data").resolve()))
+    assert agent(send=False, state="absent", bundle=None, path=str(path))["directory"] is None
+
+
 def test_check_mode_foresees_and_leaves_no_trace(agent: Run, tmp_path: pathlib.Path) -> None:
     foreseen = agent(send=False, check=True)
     assert foreseen["changed"]
