@@ -15,7 +15,6 @@ import time
 from ._instance import unit
 
 PROC = "/proc"
-_SYSTEM_TARGET, _USER_TARGET = "multi-user.target", "default.target"
 
 
 def is_current(pid: int, name: str, directory: str | None = None, proc: str = PROC) -> bool:
@@ -24,9 +23,9 @@ def is_current(pid: int, name: str, directory: str | None = None, proc: str = PR
     False wherever that cannot be told. ``directory`` is where units lie; without it the machine's, then the account's.
     """
     places = (
-        [(directory, _SYSTEM_TARGET)]
+        [(directory, unit.SYSTEM_TARGET)]
         if directory
-        else [(unit.SYSTEM_DIRECTORY, _SYSTEM_TARGET), (unit.user_directory(), _USER_TARGET)]
+        else [(unit.SYSTEM_DIRECTORY, unit.SYSTEM_TARGET), (unit.user_directory(), unit.USER_TARGET)]
     )
     for place, target in places:
         path = os.path.join(place, name)

@@ -57,6 +57,7 @@ from . import paths
 from .errors import ConfigurationError
 
 SYSTEM_DIRECTORY = "/etc/systemd/system"  # where an administrator's units of the machine lie
+SYSTEM_TARGET, USER_TARGET = "multi-user.target", "default.target"  # what starts units with the host, with an account
 OPEN_FILES = 65536
 KEPT_DESCRIPTORS = 1024
 STOP_MARGIN_SECONDS = 30
@@ -126,7 +127,7 @@ def render(
         f"OOMPolicy=continue\nLimitNOFILE={OPEN_FILES}",
         *_sandbox(user, scripts_may_sudo, writable),
     ]
-    return _join(unit, service, "multi-user.target")
+    return _join(unit, service, SYSTEM_TARGET)
 
 
 def render_for_user(
@@ -141,7 +142,7 @@ def render_for_user(
         f"Description=Octopus Deploy: Tentacle deployment agent ({instance or configuration_path})".replace("%", "%%"),
     ]
     service = ["[Service]", *_service_lines(configuration_path, executable, drain_seconds)]
-    return _join(unit, service, "default.target")
+    return _join(unit, service, USER_TARGET)
 
 
 def render_identity(
