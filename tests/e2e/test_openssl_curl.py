@@ -64,7 +64,7 @@ def test_no_session_tickets_are_sent_where_openssl_can_be_told(
     agent: AgentProcess, server_identity: Identity
 ) -> None:
     """A binding that has OpenSSL inside cannot tell it; all the same after the identity was read again."""
-    tickets = 0 if ServerContext(str(agent.identity_path)).withhold_tickets() else 2
+    tickets = 0 if ServerContext(str(agent.identity_path)).spare_work() else 2
     pem = str(server_identity.path)
     for _unused in range(2):
         out, text = s_client(agent, "-tls1_3", "-cert", pem, "-key", pem, "-msg", say=HELLO)

@@ -82,7 +82,7 @@ class Runtime:
                 raise
             supervision.notify("READY=1")
             share_one_arena()  # takes a library that nobody should wait for
-            self._listener.context.withhold_tickets()
+            self._listener.context.spare_work()
             watchdog = self._watch_over()
             while not self._stops:
                 self._look()
@@ -264,7 +264,7 @@ class Runtime:
         except (OSError, TlsError) as error:
             LOG.error("The changed identity is not used, the previous one stays in force: %s", error)
             return
-        context.withhold_tickets()
+        context.spare_work()
         if context.certificate != self._listener.context.certificate:
             LOG.info("New connections are shown the certificate %s", thumbprint.of_der(context.certificate).sha1)
         if context.minimum_version != self._listener.context.minimum_version:

@@ -20,8 +20,8 @@ socket before we wait for the peer, or both sides wait.
 first record is whole, so that junk and drips cost no more than a socket, and it knows when OpenSSL has nothing left to
 give: asking in vain raises an exception inside pyOpenSSL, which would cost a tenth of a small call.
 
-Sessions are never resumed: no cache, and tickets only where OpenSSL cannot be told otherwise (tickets.py). A session id
-context is set all the same, because without one the second connection of a client that tries to resume fails
+Sessions are never resumed: no cache, and tickets only where OpenSSL cannot be told otherwise (openssl_settings.py). A
+session id context is set all the same, because without one the second connection of a client that tries to resume fails
 (docs/protocol/halibut-wire.md §1.5). A peer that ends without close_notify is the rule with .NET, not an error; lengths
 inside the protocol tell whether something is missing. We end the same way.
 
@@ -54,6 +54,7 @@ except Exception:  # a version that does more with them than we know of, or none
 OP_NO_RENEGOTIATION = 0x40000000  # no name in pyOpenSSL before 21.1
 OP_IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; no name in pyOpenSSL
 MODE_ENABLE_PARTIAL_WRITE = 1
+MODE_NO_AUTO_CHAIN = 8  # no name in pyOpenSSL; looks for no issuers of our certificate, which is all that is shown
 MODE_RELEASE_BUFFERS = 0x10  # no name in pyOpenSSL; an idle connection keeps 18 KB less, for 0.8 us a small call
 SESSION_ID_CONTEXT = b"tentacle-agent"
 
@@ -106,13 +107,13 @@ class ServerContext:
             return name[len("ecdsa-with-"):].lower() + "ECDSA"
         return name
 
-    def withhold_tickets(self) -> bool:
-        """Send no tickets from now on; False where that is not possible. Loads what no start should wait for."""
+    def spare_work(self) -> bool:
+        """Spare new connections work, as openssl_settings.py explains; False where that cannot be. May come late."""
         with contextlib.suppress(Exception):  # where pyOpenSSL is different inside, or ctypes lacks: a saving is lost
-            from .tickets import withhold
+            from .openssl_settings import apply
 
             context, ffi = self._context._context, vars(SSL)["_ffi"]
-            return ffi.typeof(context).cname == "SSL_CTX *" and withhold(int(ffi.cast("uintptr_t", context)))
+            return ffi.typeof(context).cname == "SSL_CTX *" and apply(int(ffi.cast("uintptr_t", context)))
         return False
 
     def connection(self) -> Any:
@@ -132,7 +133,7 @@ def make_context(path: str, minimum_version: str) -> Any:
     if SSL.OPENSSL_VERSION_NUMBER >= 0x30000000:
         options |= OP_IGNORE_UNEXPECTED_EOF
     context.set_options(options)
-    context.set_mode(MODE_RELEASE_BUFFERS)
+    context.set_mode(MODE_RELEASE_BUFFERS | MODE_NO_AUTO_CHAIN)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(SESSION_ID_CONTEXT)
     if hasattr(context, "clear_mode"):  # pyOpenSSL 25.2: then one call writes a whole buffer instead of one record

@@ -10,7 +10,6 @@ reset, as the original does (docs/protocol/halibut-wire.md §1.1).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -33,14 +32,12 @@ class Trust:
 
     def __init__(self, pins: Iterable[str] = ()) -> None:
         self.pins: Pins = frozenset(pins)
-        self._lock = threading.Lock()
-        self._sessions: set[Cuttable] = set()
+        self._sessions: set[Cuttable] = set()  # each change and each copy of it is whole by itself: see listener.py
 
     def replace(self, pins: Iterable[str]) -> int:
         """Trust exactly these from now on, and cut the sessions that lost their trust; their number is returned."""
         self.pins = frozenset(pins)
-        with self._lock:
-            lost = [session for session in self._sessions if not self.trusts(session.certificate)]
+        lost = [session for session in self.sessions() if not self.trusts(session.certificate)]
         for session in lost:
             session.cut()
         return len(lost)
@@ -51,15 +48,12 @@ class Trust:
 
     def enter(self, session: Cuttable) -> None:
         """Count a session among those that live by this set."""
-        with self._lock:
-            self._sessions.add(session)
+        self._sessions.add(session)
 
     def leave(self, session: Cuttable) -> None:
         """The session is over."""
-        with self._lock:
-            self._sessions.discard(session)
+        self._sessions.discard(session)
 
     def sessions(self) -> list[Cuttable]:
         """The sessions that are there."""
-        with self._lock:
-            return list(self._sessions)
+        return list(self._sessions)

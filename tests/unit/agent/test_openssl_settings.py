@@ -1,7 +1,7 @@
 # Copyright (c) 2026, listening.tentacle contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Session tickets are a saving: where OpenSSL cannot be told, nothing else changes; e2e sees them on the wire."""
+"""The settings are a saving: where OpenSSL cannot be told, nothing else changes; e2e sees what they do on the wire."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from tentacle_agent import tickets
+from tentacle_agent import openssl_settings
 from tentacle_agent.tls import ServerContext
 
 
@@ -19,14 +19,14 @@ from tentacle_agent.tls import ServerContext
 def test_a_binding_that_does_not_lead_to_openssl_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, file: str | None
 ) -> None:
-    for name in tickets.BINDINGS:
+    for name in openssl_settings.BINDINGS:
         module = types.ModuleType(name)
         module.__file__ = file
         monkeypatch.setitem(sys.modules, name, module)
-    assert not tickets.withhold(0)
+    assert not openssl_settings.apply(0)
 
 
 def test_a_pyopenssl_that_is_different_inside_is_left_alone() -> None:
     context = ServerContext.__new__(ServerContext)
     context._context = object()
-    assert not context.withhold_tickets()
+    assert not context.spare_work()
