@@ -48,6 +48,8 @@ from .trust import Trust
 LOG = logging.getLogger("tentacle_agent.runtime")
 
 LOOK_SECONDS = 1.0
+SETTLE_SECONDS = 0.1
+"""For what takes a library that the first callers shall not wait for."""
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_NAME = "livez.heartbeat"
 STOP_SECONDS = 5.0
@@ -81,9 +83,10 @@ class Runtime:
                 LOG.critical("%s", error)  # who starts it sees it anyway; who looks for the reason later finds it here
                 raise
             supervision.notify("READY=1")
-            share_one_arena()  # takes a library that nobody should wait for
-            self._listener.context.spare_work()
             watchdog = self._watch_over()
+            self._wake.wait(SETTLE_SECONDS)
+            share_one_arena()
+            self._listener.context.spare_work()
             while not self._stops:
                 self._look()
                 self._wake.wait(LOOK_SECONDS)
