@@ -55,6 +55,9 @@ HEARTBEAT_NAME = "livez.heartbeat"
 STOP_SECONDS = 5.0
 """The least that running calls are given to end, however short the time for scripts is."""
 DESCRIPTORS = 16384
+COLLECT_AFTER = 10_000
+"""Objects that are made and not given up before somebody looks for circles among them. A connection leaves none, and to
+look every 700, as Python does by itself, was a hundredth of what it costs."""
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
@@ -134,6 +137,7 @@ class Runtime:
         self._seen = self._stamps()
         self._say_trust()
         gc.freeze()  # what is there now stays: collections need not look at it
+        gc.set_threshold(COLLECT_AFTER, 10, 10)
         gc.enable()
         self._listen()
 
