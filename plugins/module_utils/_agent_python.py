@@ -48,13 +48,13 @@ except Exception as error:
 print(json.dumps(found))
 """
 
-# (words in ID and ID_LIKE of os-release, the line that installs pyOpenSSL, which brings cryptography)
-_PACKAGE_LINES = (
-    (("debian", "ubuntu"), "apt-get install python3-openssl"),
-    (("fedora", "rhel", "centos", "rocky", "almalinux", "amzn"), "dnf install python3-pyOpenSSL"),
-    (("suse", "opensuse", "sles"), "zypper install python3-pyOpenSSL"),
-    (("alpine",), "apk add py3-openssl"),
-    (("arch",), "pacman -S python-pyopenssl"),
+# (words in ID and ID_LIKE of os-release, how to install a package, the package of pyOpenSSL, which brings cryptography)
+_PACKAGES = (
+    (("debian", "ubuntu"), "apt-get install", "python3-openssl"),
+    (("fedora", "rhel", "centos", "rocky", "almalinux", "amzn"), "dnf install", "python3-pyOpenSSL"),
+    (("suse", "opensuse", "sles"), "zypper install", "python3-pyOpenSSL"),
+    (("alpine",), "apk add", "py3-openssl"),
+    (("arch",), "pacman -S", "python-pyopenssl"),
 )
 
 
@@ -173,6 +173,20 @@ def read_os_release(path: str = "/etc/os-release") -> dict[str, str]:
     return fields
 
 
+def package(os_release: Mapping[str, str] | None = None) -> str | None:
+    """The distribution's package that brings what the agent needs; None for one that is not known here."""
+    known = _package(read_os_release() if os_release is None else os_release)
+    return known[1] if known else None
+
+
+def _package(os_release: Mapping[str, str]) -> tuple[str, str] | None:
+    words = f"{os_release.get('ID', '')} {os_release.get('ID_LIKE', '')}".split()
+    for names, install, name in _PACKAGES:
+        if any(word.startswith(start) for word in words for start in names):
+            return install, name
+    return None
+
+
 def _remedy(executable: str, answer: Mapping[str, Any], os_release: Mapping[str, str]) -> str:
     """The exact next step: a package line for the distribution's own Python, pip for any other."""
     quoted = shlex.quote(executable)
@@ -182,10 +196,10 @@ def _remedy(executable: str, answer: Mapping[str, Any], os_release: Mapping[str,
             f"'python3.{MINIMUM_PYTHON[1]} -m venv DIRECTORY' and 'DIRECTORY/bin/pip install pyOpenSSL'"
         )
     if not answer.get("environment") and os.path.realpath(executable) == os.path.realpath(DISTRIBUTION_PYTHON):
-        words = f"{os_release.get('ID', '')} {os_release.get('ID_LIKE', '')}".split()
-        for names, line in _PACKAGE_LINES:
-            if any(word.startswith(name) for word in words for name in names):
-                return f"run '{line}' on the target, or name an environment that has pyOpenSSL in 'agent_python'"
+        known = _package(os_release)
+        if known:
+            line = " ".join(known)
+            return f"run '{line}' on the target, or name an environment that has pyOpenSSL in 'agent_python'"
     return f"run '{quoted} -m pip install pyOpenSSL' on the target, or name another interpreter in 'agent_python'"
 
 

@@ -11,7 +11,7 @@ description:
   - Looks for everything that would make an installation fail half-way, and says all of it at once, each with its
     cause and its remedy. Nothing is changed.
   - Looked at are the instance's settings, the thumbprints to trust, the identity to import or the one that is there,
-    the port, the account, the directories with their rights and their free space, and the clock.
+    the port, the account, the directories with their rights and their free space, the clock, and the system itself.
   - Each option is called as the variable of the role P(listening.tentacle.tentacle#role) without C(tentacle_) in
     front. The role runs this module as its first step.
 author:
@@ -57,6 +57,13 @@ options:
     description: How many MB have to be free in each of these places; with V(0) nobody looks.
     type: int
     default: 100
+  service_manager:
+    description:
+      - How the agent is going to be run, as in the role. RV(platform.service_manager) says what V(auto) comes to.
+      - With it, O(service_user) counts only where the machine's own systemd is going to run the agent, because nobody
+        else can run it as another account.
+    type: str
+    choices: [auto, systemd, user, standalone]
   service_user:
     description: The account that is going to run the agent. Without it, no account is looked at.
     type: str
@@ -149,7 +156,7 @@ problems:
       returned: always
       sample: Port 10933 of this host is taken ...
 notes:
-  description: What does not stop the agent, and is good to know when something is refused later.
+  description: What does not stop the agent, and is good to know when something is refused later. Said as warnings, too.
   returned: always
   type: list
   elements: str
@@ -160,8 +167,53 @@ places:
   type: list
   elements: dict
   sample: [{option: home_directory, path: /var/lib/tentacle-agent/tentacle, exists: true, free_mb: 20480}]
+platform:
+  description: What decides whether and how an agent can be run here.
+  returned: always
+  type: dict
+  contains:
+    system:
+      description: The operating system's name. The agent runs on Linux.
+      type: str
+      returned: always
+      sample: Linux
+    python_version:
+      description: The version of the Python that runs the module.
+      type: str
+      returned: always
+      sample: 3.11.2
+    uid:
+      description: The number of the account that runs the module.
+      type: int
+      returned: always
+      sample: 0
+    user:
+      description: The name of that account.
+      type: str
+      returned: always
+      sample: root
+    user_home:
+      description: The home of that account.
+      type: str
+      returned: always
+      sample: /root
+    lingers:
+      description: Whether that account has a service manager also when nobody is logged in as it.
+      type: bool
+      returned: always
+      sample: false
+    service_manager:
+      description: What runs an agent of that account, with O(service_manager).
+      type: str
+      returned: always
+      sample: systemd
+    libraries_package:
+      description: The distribution's package that brings the agent's libraries; null for a distribution not known here.
+      type: str
+      returned: always
+      sample: python3-openssl
 account:
-  description: The account O(service_user) as it is; null where there is none.
+  description: The account O(service_user) as it is; null where there is none or it does not count.
   returned: always
   type: dict
   sample:
@@ -188,6 +240,11 @@ port_holders:
   returned: always
   type: list
   elements: dict
+msg:
+  description: All problems as one text.
+  returned: when there is a problem
+  type: str
+  sample: This host is not ready, and nothing was changed. Port 10933 of this host is taken ...
 cause:
   description: The word of the first problem.
   returned: failure
@@ -249,6 +306,7 @@ def main() -> None:
         application_directory={"type": "path"},
         programs_directory={"type": "path"},
         minimum_free_mb={"type": "int", "default": 100},
+        service_manager={"type": "str", "choices": ["auto", "systemd", "user", "standalone"]},
         service_user={"type": "str"},
         service_group={"type": "str"},
         manage_account={"type": "bool", "default": False},
@@ -280,8 +338,12 @@ def main() -> None:
         module.fail_json(msg=str(error), cause=error.cause)
     problems = host.problems() + look_for_environments(module)
     result = dict(host.facts(), problems=[problem.facts() for problem in problems])
-    if problems and params["fail_on_problems"]:
-        module.fail_json(msg=describe(problems), cause=problems[0].cause, **result)
+    for note in result["notes"]:
+        module.warn(note)
+    if problems:
+        result["msg"] = describe(problems)
+        if params["fail_on_problems"]:
+            module.fail_json(cause=problems[0].cause, **result)
     module.exit_json(changed=False, **result)
 
 

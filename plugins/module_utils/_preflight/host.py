@@ -16,7 +16,7 @@ from .. import _choice, _instance_facts
 from .._instance import configuration, paths, trusted
 from .._instance.configuration import Configuration
 from .._instance.errors import InstanceError
-from . import account, clock, confinement, identities, places
+from . import account, clock, confinement, identities, places, system
 from .places import Place
 from .problem import Problem, from_error
 
@@ -36,6 +36,8 @@ class Host:
     def __init__(self, params: Mapping[str, Any], now: float) -> None:
         self._params = params
         self._now = now
+        self._system = system.look()
+        self._manager = params["service_manager"] or "auto"
         self._choice = _choice.choose(params)
         self._instances = _instance_facts.of_choice(self._choice)
         self._settings_problems: list[Problem] = []
@@ -48,17 +50,18 @@ class Host:
     def problems(self) -> list[Problem]:
         """Everything that has to be repaired first, settings before the host's own."""
         params = self._params
-        found = self._settings_problems + list(self._bad_thumbprints())
+        found = system.check(self._system) + self._settings_problems + list(self._bad_thumbprints())
         source = identities.Source(
             params["certificate_content"], params["certificate_pfx_path"], params["certificate_passphrase"]
         )
         present = self._wanted.certificate_path
         found += identities.check(source, present, params["prepare_image"], params["purge_identity"])
         found += self._taken_port()
-        if params["service_user"]:
-            wanted = (params["service_user"], params["service_group"], params["manage_account"], params["account_home"])
+        user = self._service_user()
+        if user:
+            wanted = (user, params["service_group"], params["manage_account"], params["account_home"])
             found += account.check(account.Wanted(*wanted))
-        found += places.check(self._places, params["minimum_free_mb"], params["service_user"])
+        found += places.check(self._places, params["minimum_free_mb"], user)
         if params["controller_time"] is not None:
             found += clock.check(self._now, params["controller_time"], params["clock_tolerance"])
         return found
@@ -70,10 +73,17 @@ class Host:
             "instances": self._instances,
             "port_holders": self._port_holders,
             "places": [place.facts() for place in self._places],
-            "account": account.facts(self._params["service_user"]),
+            "account": account.facts(self._service_user()),
             "clock_offset": None if at_controller is None else round(self._now - at_controller, 1),
             "notes": confinement.notes(self._programs()),
+            "platform": self._system.facts(self._manager),
         }
+
+    def _service_user(self) -> str | None:
+        """Only the machine's own service manager can run the agent as somebody else than the account of the module."""
+        if self._params["service_manager"] and self._system.service_manager(self._manager) != "systemd":
+            return None
+        return self._params["service_user"] or None
 
     def _settings(self) -> Configuration:
         """The configuration as it would become, as far as the options can stand in one."""

@@ -19,8 +19,14 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.listening.tentacle.plugins.module_utils import _agent_python
 from ansible_collections.listening.tentacle.plugins.module_utils._instance import identity
-from ansible_collections.listening.tentacle.plugins.module_utils._preflight import account, confinement, identities
+from ansible_collections.listening.tentacle.plugins.module_utils._preflight import (
+    account,
+    confinement,
+    identities,
+    system,
+)
 from ansible_collections.listening.tentacle.plugins.modules import tentacle_preflight as module
 
 Preflight = Callable[..., dict[str, Any]]
@@ -65,6 +71,50 @@ def test_a_host_that_is_ready(preflight: Preflight, tmp_path: pathlib.Path) -> N
     }  # fmt: skip
 
 
+def test_the_system_and_the_account(preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_agent_python, "read_os_release", lambda: {"ID": "rocky", "ID_LIKE": "rhel centos fedora"})
+    found = preflight(service_manager="standalone", service_user="nobody-of-that-name")
+    assert (found["problems"], found["account"]) == ([], None)  # nobody else can run a process of this account's own
+    platform = found["platform"]
+    assert (platform["system"], platform["service_manager"]) == ("Linux", "standalone")
+    assert (platform["uid"], platform["user_home"]) == (os.geteuid(), os.path.expanduser(f"~{platform['user']}"))
+    assert platform["libraries_package"] == "python3-pyOpenSSL"
+    assert causes(preflight(service_manager="systemd", service_user="nobody-of-that-name", fail_on_problems=False))
+    assert _agent_python.package({"ID": "plan9"}) is None
+
+
+@pytest.mark.parametrize(
+    ("uid", "systemd", "lingers", "manager"),
+    [
+        (0, True, False, "systemd"),
+        (0, False, False, "standalone"),
+        (1000, True, True, "user"),
+        (1000, True, False, "standalone"),
+        (1000, False, True, "standalone"),
+    ],
+)
+def test_who_runs_the_agent(uid: int, systemd: bool, lingers: bool, manager: str) -> None:
+    host = system.look()._replace(uid=uid, systemd=systemd, lingers=lingers)
+    assert host.service_manager("auto") == manager
+    assert host.service_manager("user") == "user"
+
+
+@pytest.mark.parametrize(("name", "python"), [("FreeBSD", "3.11.2"), ("Linux", "3.8.18")])
+def test_a_system_that_the_agent_does_not_run_on(
+    preflight: Preflight, monkeypatch: pytest.MonkeyPatch, name: str, python: str
+) -> None:
+    monkeypatch.setattr(system.platform, "system", lambda: name)
+    monkeypatch.setattr(system.platform, "python_version", lambda: python)
+    found = preflight()
+    assert found["cause"] == "unsupported_platform"
+    assert f"This host runs {name} with Python {python}" in found["msg"]
+
+
+def test_an_account_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    assert system.look().user == "4000000000"
+
+
 def test_all_problems_are_said_at_once(preflight: Preflight) -> None:
     options: dict[str, Any] = {
         "listen_port": 70000, "drain_seconds": -1, "listen_address": "eth0", "trusted_thumbprints": [SHA1[:-1]]
@@ -77,6 +127,7 @@ def test_all_problems_are_said_at_once(preflight: Preflight) -> None:
     reported = preflight(**options, fail_on_problems=False)
     assert not reported.get("failed")
     assert reported["problems"] == found["problems"]
+    assert reported["msg"] == found["msg"]
 
 
 @pytest.mark.parametrize(
