@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from agent_process import AgentProcess, Identity, make_identity
 from ansible_command import connection_options
+from identities import MadeIdentity, make
 from rollout import Rollout, install_collection
 from script_client import Open, Scripts
 from wire_client import WireClient
@@ -28,6 +29,12 @@ def server_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 def stranger_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """An identity that no agent trusts."""
     return make_identity(tmp_path_factory.mktemp("stranger") / "stranger.pem", "Stranger")
+
+
+@pytest.fixture(scope="session")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> MadeIdentity:
+    """An identity for both sides of a conversation, with the DER of its certificate."""
+    return make(tmp_path_factory.mktemp("identity") / "identity.pem", "Recorded")
 
 
 @pytest.fixture(scope="module")
