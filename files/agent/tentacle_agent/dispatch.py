@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Callable, NamedTuple, Protocol
+from typing import Any, BinaryIO, Callable, Protocol
 
 from module_utils._halibut.bson import Date, Guid
 from module_utils._halibut.contracts import DataStream, Untyped
@@ -40,7 +40,8 @@ AMBIGUOUS = "Halibut.Exceptions.AmbiguousMethodMatchHalibutClientException"
 NULL_REFERENCE = "Object reference not set to an instance of an object."
 
 
-class Peer(NamedTuple):
+@value(frozen=True)
+class Peer:
     """Who asks: network address, SHA-1 thumbprint of the certificate, and our number of the connection."""
 
     address: str
@@ -71,7 +72,8 @@ class ServiceError(Exception):
         return cls(NULL_REFERENCE, "System.NullReferenceException")
 
 
-class Context(NamedTuple):
+@value(frozen=True)
+class Context:
     """What a method may know about its call. `streams` holds the filled sink of each stream, by the stream's id."""
 
     peer: Peer
@@ -79,7 +81,8 @@ class Context(NamedTuple):
     streams: dict[bytes, Any]
 
 
-class Download(NamedTuple):
+@value(frozen=True)
+class Download:
     """A result whose content follows the answer: exactly `stream.length` bytes of `file`, which is then closed."""
 
     stream: DataStream

@@ -28,6 +28,7 @@ OF_PYOPENSSL = (
     "cryptography.x509",
     *("cryptography.hazmat.primitives.asymmetric." + kind for kind in ("dsa", "ec", "ed25519", "ed448", "rsa")),
     "calendar",
+    "datetime",
     *(("inspect", "typing_extensions") if sys.version_info < (3, 13) else ()),  # later `warnings` warns, and inspects
 )
 """What pyOpenSSL 20 to 26 and its `cryptography` import for conversions, checks of their own, and warnings."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import slots
 from .bson import Encoded, Guid, Int64, encode
@@ -51,7 +51,8 @@ class Contract:
         return None
 
 
-class Bulk(NamedTuple):
+@value(frozen=True)
+class Bulk:
     """The name of a member, and the list that stands there."""
 
     member: str

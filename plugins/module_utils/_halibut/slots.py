@@ -10,7 +10,6 @@ when the value cannot be converted: the peer is then left without an answer (§3
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 TYPE = "$type"
 VALUES = "$values"
 NIL = Guid(bytes(16))
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-_MILLISECOND = datetime.timedelta(milliseconds=1)
 _INTEGER = r"[+-]?[0-9]{1,19}"
 _DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 
@@ -159,11 +156,13 @@ def date(value: Any, where: str) -> Date:
     match = re.fullmatch(_DATE, value) if isinstance(value, str) else None
     if match is None:
         raise unconvertible(value, where, "a date")
+    from datetime import datetime, timedelta, timezone  # a start need not wait for it, and a date is hardly ever a text
+
     offset = match[3] or "Z"
     try:
-        moment = datetime.datetime.fromisoformat(match[1] + (match[2] or ".0")[:7].ljust(7, "0")
-                                                 + ("+00:00" if offset == "Z" else offset))
-        return Date((moment - _EPOCH) // _MILLISECOND)
+        moment = datetime.fromisoformat(match[1] + (match[2] or ".0")[:7].ljust(7, "0")
+                                        + ("+00:00" if offset == "Z" else offset))
+        return Date((moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1))
     except (ValueError, OverflowError):
         raise unconvertible(value, where, "a date") from None
 

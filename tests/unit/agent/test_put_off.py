@@ -35,7 +35,8 @@ def test_the_listener_starts_without_what_it_does_not_need() -> None:
 
 def test_an_agent_starts_without_large_modules_that_it_needs_later_or_never() -> None:
     """Each of them, with what it brings, would take two to ten per cent of a start; see bench/README.md."""
-    large = ["cryptography.x509", "dataclasses", "email", "ipaddress", "shutil", "subprocess", "urllib.parse"]
+    large = ["cryptography.x509", "dataclasses", "datetime", "email", "ipaddress", "shutil", "subprocess",
+             "urllib.parse"]
     if sys.version_info < (3, 13):  # later the library's own warnings bring it
         large.append("inspect")
     loaded = run(

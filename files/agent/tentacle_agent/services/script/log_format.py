@@ -15,12 +15,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from json.encoder import encode_basestring
-from typing import NamedTuple
 
 from module_utils._halibut.bson import Date
 from module_utils._halibut.log_list import Row
+from module_utils._halibut.values import value
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BETWEEN = b'"]["'
@@ -28,7 +27,8 @@ _NAMES = ("stdout", "stderr", "debug")
 _SOURCES = {name: source for source, name in enumerate(_NAMES)}
 
 
-class Parsed(NamedTuple):
+@value(frozen=True)
+class Parsed:
     """What could be read: the entries, how many bytes they take, and whether something unreadable follows."""
 
     rows: list[Row]
@@ -39,11 +39,12 @@ class Parsed(NamedTuple):
 def encode(source: int, lines: Iterable[str], nanoseconds: int) -> bytes:
     """Entries for lines of one source that arrived at one instant (nanoseconds since 1970 UTC)."""
     head = f'["{_NAMES[source]}",'
-    tail = f',"{_stamp(nanoseconds)}"]'
+    tail = f',"{stamp(nanoseconds)}"]'
     return (head + (tail + head).join(map(encode_basestring, lines)) + tail).encode("utf-8", "replace")
 
 
-def _stamp(nanoseconds: int) -> str:
+def stamp(nanoseconds: int) -> str:
+    """An instant (nanoseconds since 1970 UTC) as the original writes it: seven digits of a second, and the offset."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 100:07d}+00:00"
 
@@ -115,6 +116,8 @@ def _rows(found: Sequence[Sequence[str]]) -> list[Row]:
 
 def _instant(stamp: str) -> Date:
     """``2026-01-01T00:00:00[.fff…](Z|+hh:mm)`` as milliseconds since 1970. Raises ValueError."""
+    from datetime import datetime  # a start need not wait for it
+
     whole, fraction, zone = stamp[:19], stamp[19:], "+00:00"
     if fraction.endswith("Z"):
         fraction = fraction[:-1]

@@ -22,11 +22,12 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from module_utils._halibut.bson import Date
 from module_utils._halibut.contracts import SOURCE_STDERR, ProcessOutput
 from module_utils._halibut.log_list import LogList, Row
+from module_utils._halibut.values import value
 
 from ...masking import Masker
 from . import log_format
@@ -39,7 +40,8 @@ Entries = Any
 """`ProcessOutput` objects or, of a large page, a `LogList`."""
 
 
-class LogPage(NamedTuple):
+@value(frozen=True)
+class LogPage:
     """Entries after the number asked for, and the number to ask for next."""
 
     entries: Entries

@@ -16,14 +16,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from module_utils._halibut.contracts import COMPLETE, PENDING, RUNNING
 from module_utils._halibut.values import replace, value
 from module_utils._instance import files
 from module_utils._instance.errors import StorageError
+
+from .log_format import stamp
 
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
@@ -43,11 +45,11 @@ class ScriptState:
     @classmethod
     def pending(cls, launch: Mapping[str, Any]) -> ScriptState:
         """A script that is ready to start, with all that starting takes."""
-        return cls(created=_now(), launch={**launch, "Boot": _boot()})
+        return cls(created=stamp(time.time_ns()), launch={**launch, "Boot": _boot()})
 
     def running(self, adoptable: bool = False) -> ScriptState:
         """The script is about to be started; what it was started with is kept only for one that can be adopted."""
-        return replace(self, started=_now(), state=RUNNING, launch=self.launch if adoptable else None)
+        return replace(self, started=stamp(time.time_ns()), state=RUNNING, launch=self.launch if adoptable else None)
 
     def handed_over(self, rests: Mapping[int, bytes]) -> ScriptState:
         """The script goes on without us; ``rests`` are the beginnings of lines that were read, by their source."""
@@ -62,7 +64,7 @@ class ScriptState:
 
     def complete(self, exit_code: int, ran_to_completion: bool = True) -> ScriptState:
         """The script has ended, or will never be heard of again."""
-        return replace(self, completed=_now(), state=COMPLETE, exit_code=exit_code,
+        return replace(self, completed=stamp(time.time_ns()), state=COMPLETE, exit_code=exit_code,
                        ran_to_completion=ran_to_completion, launch=None)
 
     @property
@@ -96,7 +98,7 @@ class StateFile:
         except NotADirectoryError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return ScriptState(created=_now(), state=RUNNING)
+            return ScriptState(created=stamp(time.time_ns()), state=RUNNING)
 
     def create(self, state: ScriptState) -> None:
         """Write the first version. Raises FileExistsError if there is one, and OSError."""
@@ -167,12 +169,6 @@ def _from_document(document: Mapping[str, Any]) -> ScriptState:
         ran_to_completion=document.get("RanToCompletion"),
         launch=launch,
     )
-
-
-def _now() -> str:
-    """Now, as the original writes it: seven digits of a second and the offset."""
-    moment = datetime.now(timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0+00:00"
 
 
 def _boot() -> str | None:

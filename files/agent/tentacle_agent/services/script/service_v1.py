@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from datetime import datetime, timezone
+import time
 
 from module_utils._halibut.contracts import (
     CancelScriptCommand,
@@ -90,9 +90,9 @@ class ScriptServiceV1(ScriptService):
 
     def _new_ticket(self, task: str | None) -> str:
         """A ticket that nobody has: one that an earlier process made in this very second still has its workspace."""
-        moment = datetime.now(timezone.utc)
+        moment = time.strftime("%Y%m%d%H%M%S", time.gmtime())
         while True:
-            ticket = f"{moment:%Y%m%d%H%M%S}-{(task or '').replace(_TASK_PREFIX, '')}-{next(self._numbers)}"
+            ticket = f"{moment}-{(task or '').replace(_TASK_PREFIX, '')}-{next(self._numbers)}"
             with told_to_the_peer("The ticket cannot be made"):
                 if not os.path.lexists(self._store.find(ticket).path):
                     return ticket
