@@ -203,7 +203,7 @@ platform:
       returned: always
       sample: false
     service_manager:
-      description: What runs an agent of that account, with O(service_manager).
+      description: What runs an agent of that account, with O(service_manager) and O(prepare_image).
       type: str
       returned: always
       sample: systemd

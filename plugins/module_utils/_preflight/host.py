@@ -37,7 +37,7 @@ class Host:
         self._params = params
         self._now = now
         self._system = system.look()
-        self._manager = params["service_manager"] or "auto"
+        self._manager = self._system.service_manager(params["service_manager"] or "auto", params["prepare_image"])
         self._choice = _choice.choose(params)
         self._instances = _instance_facts.of_choice(self._choice)
         self._settings_problems: list[Problem] = []
@@ -81,7 +81,7 @@ class Host:
 
     def _service_user(self) -> str | None:
         """Only the machine's own service manager can run the agent as somebody else than the account of the module."""
-        if self._params["service_manager"] and self._system.service_manager(self._manager) != "systemd":
+        if self._params["service_manager"] and self._manager != "systemd":
             return None
         return self._params["service_user"] or None
 

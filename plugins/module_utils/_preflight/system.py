@@ -17,31 +17,40 @@ from .. import _agent_python
 from .problem import Problem
 
 RUNNING_SYSTEMD = "/run/systemd/system"  # there exactly when systemd is the init of this machine
+INIT = "/sbin/init"
 LINGERING = "/var/lib/systemd/linger"
 
 
 class System(NamedTuple):
-    """What was found. ``lingers``: the account has a service manager also when nobody is logged in as it."""
+    """What was found.
+
+    ``systemd``: it is the init that runs; ``boots_systemd``: it would be, if this root directory were booted.
+    ``lingers``: the account has a service manager also when nobody is logged in as it.
+    """
 
     name: str
     python: str
     systemd: bool
+    boots_systemd: bool
     uid: int
     user: str
     home: str
     lingers: bool
 
-    def service_manager(self, wanted: str) -> str:
-        """What runs an agent of this account: ``systemd``, ``user`` or ``standalone``; ``auto`` takes the best."""
+    def service_manager(self, wanted: str, image: bool) -> str:
+        """What runs an agent of this account: ``systemd``, ``user`` or ``standalone``; ``auto`` takes the best.
+
+        An ``image`` may be prepared in a root directory that does not run.
+        """
         if wanted != "auto":
             return wanted
-        if self.systemd and self.uid == 0:
+        if self.uid == 0 and (self.systemd or (image and self.boots_systemd)):
             return "systemd"
         # Without lingering there is one, too, and the agent would end with it at the account's logout.
         return "user" if self.systemd and self.lingers else "standalone"
 
-    def facts(self, wanted: str) -> dict[str, Any]:
-        """What modules return of it."""
+    def facts(self, manager: str) -> dict[str, Any]:
+        """What modules return of it, with the service manager that was chosen."""
         return {
             "system": self.name,
             "python_version": self.python,
@@ -49,7 +58,7 @@ class System(NamedTuple):
             "user": self.user,
             "user_home": self.home,
             "lingers": self.lingers,
-            "service_manager": self.service_manager(wanted),
+            "service_manager": manager,
             "libraries_package": _agent_python.package(),
         }
 
@@ -58,13 +67,15 @@ def look() -> System:
     """The host and the account that this runs on and as."""
     uid = os.geteuid()
     try:
-        name, home = pwd.getpwuid(uid)[0], pwd.getpwuid(uid)[5]
+        account = pwd.getpwuid(uid)
+        name, home = account.pw_name, account.pw_dir
     except KeyError:  # an account of a directory that does not answer, or none at all
         name, home = str(uid), os.path.expanduser("~")
     return System(
         name=platform.system(),
         python=platform.python_version(),
         systemd=os.path.isdir(RUNNING_SYSTEMD),
+        boots_systemd=os.path.basename(os.path.realpath(INIT)) == "systemd",
         uid=uid,
         user=name,
         home=home,

@@ -84,19 +84,23 @@ def test_the_system_and_the_account(preflight: Preflight, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("uid", "systemd", "lingers", "manager"),
+    ("uid", "systemd", "boots_systemd", "lingers", "manager", "in_image"),
     [
-        (0, True, False, "systemd"),
-        (0, False, False, "standalone"),
-        (1000, True, True, "user"),
-        (1000, True, False, "standalone"),
-        (1000, False, True, "standalone"),
+        (0, True, True, False, "systemd", "systemd"),
+        (0, False, True, False, "standalone", "systemd"),
+        (0, False, False, False, "standalone", "standalone"),
+        (1000, True, True, True, "user", "user"),
+        (1000, True, True, False, "standalone", "standalone"),
+        (1000, False, True, True, "standalone", "standalone"),
     ],
 )
-def test_who_runs_the_agent(uid: int, systemd: bool, lingers: bool, manager: str) -> None:
-    host = system.look()._replace(uid=uid, systemd=systemd, lingers=lingers)
-    assert host.service_manager("auto") == manager
-    assert host.service_manager("user") == "user"
+def test_who_runs_the_agent(
+    uid: int, systemd: bool, boots_systemd: bool, lingers: bool, manager: str, in_image: str
+) -> None:
+    host = system.look()._replace(uid=uid, systemd=systemd, boots_systemd=boots_systemd, lingers=lingers)
+    assert host.service_manager("auto", image=False) == manager
+    assert host.service_manager("auto", image=True) == in_image
+    assert host.service_manager("user", image=True) == "user"
 
 
 @pytest.mark.parametrize(("name", "python"), [("FreeBSD", "3.11.2"), ("Linux", "3.8.18")])
