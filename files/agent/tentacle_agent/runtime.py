@@ -48,8 +48,9 @@ from .trust import Trust
 LOG = logging.getLogger("tentacle_agent.runtime")
 
 LOOK_SECONDS = 1.0
-SETTLE_SECONDS = 0.1
-"""For what takes a library that the first callers shall not wait for."""
+SETTLE_SECONDS = 0.02
+"""For what takes a library that the first caller shall not wait for; a thread that comes before it takes memory from a
+pool of its own."""
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_NAME = "livez.heartbeat"
 STOP_SECONDS = 5.0
