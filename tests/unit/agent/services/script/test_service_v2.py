@@ -23,7 +23,6 @@ from module_utils._halibut.timespan import TimeSpan
 
 from .conftest import Caller, ServiceFailed, has_line, output
 
-# Start, status, complete
 
 def test_a_quick_script_is_complete_in_one_call(caller: Caller) -> None:
     answer = caller.start("t", "echo hello\necho oops >&2\nexit 3")
@@ -244,8 +243,6 @@ def test_masses_of_output_come_back_whole(caller: Caller) -> None:
     assert [int(text or 0) for text in output(answer)[:-1]] == list(range(1, 30001))
     assert output(answer)[-1] == "x" * 1048576
 
-
-# Bad input
 
 @pytest.mark.parametrize("method", ["StartScript", "GetStatus", "CancelScript", "CompleteScript"])
 def test_null_where_a_command_is_expected(caller: Caller, method: str) -> None:
