@@ -12,6 +12,7 @@ made are refused, and owner and mode are set through an open descriptor of a rea
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -61,8 +62,9 @@ def settle(entry: Entry) -> bool:
     refuse_foreign_links(entry.path)
     try:
         for parent in reversed(_missing_parents(entry.path)):
-            os.mkdir(parent)
-            os.chmod(parent, 0o755)
+            with contextlib.suppress(FileExistsError):  # the tasks of another host on this machine came first
+                os.mkdir(parent)
+                os.chmod(parent, 0o755)
         created = not os.path.isdir(entry.path)
         if created:
             os.mkdir(entry.path, 0o700)

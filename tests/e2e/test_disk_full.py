@@ -100,7 +100,9 @@ def test_a_script_that_fills_the_disk_with_its_log_ends_and_is_told_honestly(
     assert (done.state, done.exit_code) == (2, -41)
     kept = lines(done)
     assert kept
-    assert set(kept) == {"a line of some length"}
+    # Whether there was room for a line about the state, too, depends on where the log ended.
+    others = set(kept) - {"a line of some length"}
+    assert all(line.startswith("Warning: An exception occurred saving the ScriptState: ") for line in others), others
     assert scripts.status("t").logs == done.logs
     agent.wait_for_log("The log of script .* cannot be written")
     scripts.complete("t")

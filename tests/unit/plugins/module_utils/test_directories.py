@@ -73,3 +73,17 @@ def test_follows_roots_links_and_nobody_elses(tmp_path: pathlib.Path, below: str
     with pytest.raises(StorageError, match="is a link made by user number 65534"):
         _directories.settle(entry)
     assert (tmp_path / "target").stat().st_uid == 0
+
+
+def test_a_parent_that_somebody_else_makes_meanwhile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several hosts of an inventory may be one machine, and their tasks run at once."""
+    real = os.mkdir
+
+    def mkdir(path: str, *mode: int) -> None:
+        real(path, *mode)
+        if path.endswith("shared"):
+            raise FileExistsError(17, "File exists", path)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    assert _directories.settle(Entry(str(tmp_path / "shared" / "own" / "programs")))
+    assert (tmp_path / "shared" / "own" / "programs").is_dir()
