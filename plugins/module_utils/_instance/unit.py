@@ -56,6 +56,7 @@ from collections.abc import Mapping, Sequence
 from . import paths
 from .errors import ConfigurationError
 
+RUNNING_MARK = "/run/systemd/system"  # there exactly when systemd is the init of this machine
 SYSTEM_DIRECTORY = "/etc/systemd/system"  # where an administrator's units of the machine lie
 SYSTEM_TARGET, USER_TARGET = "multi-user.target", "default.target"  # what starts units with the host, with an account
 OPEN_FILES = 65536

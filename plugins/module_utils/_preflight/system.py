@@ -14,9 +14,9 @@ import pwd
 from typing import Any, NamedTuple
 
 from .. import _agent_python
+from .._instance import unit
 from .problem import Problem
 
-RUNNING_SYSTEMD = "/run/systemd/system"  # there exactly when systemd is the init of this machine
 INIT = "/sbin/init"
 LINGERING = "/var/lib/systemd/linger"
 
@@ -74,7 +74,7 @@ def look() -> System:
     return System(
         name=platform.system(),
         python=platform.python_version(),
-        systemd=os.path.isdir(RUNNING_SYSTEMD),
+        systemd=os.path.isdir(unit.RUNNING_MARK),
         boots_systemd=os.path.basename(os.path.realpath(INIT)) == "systemd",
         uid=uid,
         user=name,

@@ -20,11 +20,11 @@ from typing import Any
 from .. import _processes
 from .._instance import configuration, paths, records
 from .._instance.errors import InstanceError
+from .._instance.unit import RUNNING_MARK
 
 SECONDS = 10  # for each program that is asked
 LOG_LINES, LOG_BYTES, LINE_LENGTH = 15, 32 * 1024, 300
 FULL_BYTES = 1024 * 1024  # with less than this free nothing works any more
-_SYSTEMD = "/run/systemd/system"  # there exactly when systemd is the init of this machine
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "MainPID", "User")
 _RIGHTS = 'test -r "$1" || echo configuration; test -r "$2" || echo identity; test -w "$3" -a -x "$3" || echo home'
 
@@ -133,7 +133,7 @@ def _holder(entry: _processes.Holder, facts: HostFacts) -> dict[str, Any]:
 
 def _service(instance: str, facts: HostFacts) -> dict[str, Any] | None:
     """What systemd knows about the unit of an instance."""
-    if not os.path.isdir(_SYSTEMD) or shutil.which("systemctl") is None:
+    if not os.path.isdir(RUNNING_MARK) or shutil.which("systemctl") is None:
         facts.notes.append("systemd does not run here: the agent's service is not known.")
         return None
     try:

@@ -18,7 +18,6 @@ from .base import Service, ServiceError, Status
 from .readiness import START_SECONDS, LogWatch, last_lines
 
 DEFAULT_ACCOUNT = "tentacle"
-_RUNNING_MARK = "/run/systemd/system"  # there exactly when systemd is the init of this machine
 _CALL_SECONDS = 300
 
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
@@ -60,7 +59,7 @@ class Systemd:
 
     def why_not(self) -> str | None:
         """It takes root and a running systemd."""
-        if not os.path.isdir(_RUNNING_MARK):
+        if not os.path.isdir(unit.RUNNING_MARK):
             return "systemd does not run here."
         return None if paths.is_privileged() else "it needs root."
 

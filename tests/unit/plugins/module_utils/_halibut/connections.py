@@ -86,6 +86,17 @@ def joined(found: list) -> list:
     return result
 
 
+def lead(side: Connection, steps: dict, state: State) -> Connection:
+    """Take one step after the other until the state is reached; each has to lead where it says."""
+    for reached, step in steps.items():
+        step()
+        drain(side)
+        assert side.state is reached
+        if reached is state:
+            return side
+    raise AssertionError(state)
+
+
 def service_in(state: State) -> Connection:
     service = Connection(Role.SERVICE)
     steps = {
@@ -96,13 +107,7 @@ def service_in(state: State) -> Connection:
         State.BUSY: lambda: service.receive_data(message_bytes(CALL)),
         State.AWAIT_CONTROL: lambda: service.send(Response("id-1")),
     }
-    for reached, step in steps.items():
-        step()
-        drain(service)
-        assert service.state is reached
-        if reached is state:
-            return service
-    raise AssertionError(state)
+    return lead(service, steps, state)
 
 
 def client_in(state: State) -> Connection:
@@ -115,13 +120,7 @@ def client_in(state: State) -> Connection:
         State.IDLE: lambda: client.receive_data(message_bytes(Response("id-1"))),
         State.AWAIT_CONTROL: lambda: client.send(Next()),
     }
-    for reached, step in steps.items():
-        step()
-        drain(client)
-        assert client.state is reached
-        if reached is state:
-            return client
-    raise AssertionError(state)
+    return lead(client, steps, state)
 
 
 def message_bytes(message) -> bytes:
