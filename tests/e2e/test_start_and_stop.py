@@ -34,6 +34,26 @@ def receives_a_file(process: AgentProcess) -> bool:
     return False
 
 
+UNSETTLED = """
+import sys
+from tentacle_agent import runtime
+from tentacle_agent.__main__ import main
+runtime.SETTLE_SECONDS = 600
+sys.exit(main())
+"""
+
+
+def test_who_comes_before_the_agent_has_settled_is_served(start_agent: StartAgent, connect: Connect) -> None:
+    process = start_agent(program=("-c", UNSETTLED))
+    client = connect(process)
+    assert client.capabilities().error is None
+    assert client.upload("early.txt", b"text").error is None
+    scripts = Scripts(connect(process))
+    scripts.start("early", "echo early")
+    assert "early" in lines(scripts.until("early"))
+    assert process.stop() == 0
+
+
 def test_stopping_ends_idle_connections_at_once(start_agent: StartAgent, connect: Connect) -> None:
     process = start_agent()
     client = connect(process)

@@ -11,12 +11,10 @@ behind one dash. ``--`` ends the options. What fits no option is handed back, in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from module_utils._halibut.values import value
 
-_ARGUMENT = re.compile(r"(?P<flag>--|-|/)(?P<name>[^:=]+)(?:[:=](?P<value>.*))?", re.DOTALL)
 _NAME_COLUMN = 29
 _LINE_WIDTH = 49
 
@@ -115,32 +113,37 @@ def parse(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Values, 
         if argument == "--":
             rest.extend(arguments[position + 1 :])
             break
-        found = _ARGUMENT.fullmatch(argument)
-        known = by_name.get(found["name"].lower()) if found else None
-        if found and known and known.takes_value:
-            if found["value"] is None:
+        flag, name, text = _split(argument)
+        known = by_name.get(name.lower())
+        if known and known.takes_value:
+            if text is None:
                 waiting = known
             else:
-                values.given.append((known.key, found["value"]))
+                values.given.append((known.key, text))
         elif known:
             values.given.append((known.key, "+"))
-        elif not _read_flags(found, by_name, values):
+        elif text is not None or not _read_flags(flag, name, by_name, values):
             rest.append(argument)
     if waiting is not None:
         raise UsageError(f"Missing required value for option '--{waiting.key}'.")
     return values, rest
 
 
-def _read_flags(found: re.Match[str] | None, by_name: dict[str, Option], values: Values) -> bool:
+def _split(argument: str) -> tuple[str, str, str | None]:
+    """What an option consists of: dashes or slash, name, and value or None; no name where it is no option."""
+    flag = next((flag for flag in ("--", "-", "/") if argument.startswith(flag)), "")
+    text = argument[len(flag):] if flag else ""
+    end = min((position for position in (text.find(":"), text.find("=")) if position >= 0), default=len(text))
+    return flag, text[:end], text[end + 1:] if end < len(text) else None
+
+
+def _read_flags(flag: str, name: str, by_name: dict[str, Option], values: Values) -> bool:
     """``--name+`` and ``--name-``, and one-letter flags bundled behind one dash; False when it is neither."""
-    if found is None or found["value"] is not None:
-        return False
-    name: str = found["name"]
-    known = by_name.get(name[:-1].lower()) if name[-1] in "+-" else None
+    known = by_name.get(name[:-1].lower()) if name[-1:] in ("+", "-") else None
     if known and not known.takes_value:
         values.given.append((known.key, name[-1]))
         return True
-    if found["flag"] != "-" or len(name) < 2:
+    if flag != "-" or len(name) < 2:
         return False
     bundle = [by_name.get(letter.lower()) for letter in name]
     if any(known is None or known.takes_value for known in bundle):

@@ -18,6 +18,7 @@ about this host.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Callable, Protocol
 
@@ -299,19 +300,37 @@ class Call:
 
 
 class Dispatcher:
-    """Knows the services by their case-sensitive wire names (docs/protocol/halibut-wire.md §6.1)."""
+    """Knows the services by their case-sensitive wire names (docs/protocol/halibut-wire.md §6.1).
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
+    `build_rest` gives the services that take longer to build. It is called once, by `complete` or by the first request
+    for something else than `services`; both raise what it raises.
+    """
+
+    def __init__(
+        self, services: Mapping[str, Service], build_rest: Callable[[], Mapping[str, Service]] | None = None
+    ) -> None:
         self._services = dict(services)
+        self._build_rest = build_rest
+        self._building = threading.Lock()
         self._draining = False
         self._stopped = False
 
+    def complete(self) -> None:
+        """Build the services that are not there yet, or wait until another thread has."""
+        with self._building:
+            if self._build_rest is not None:
+                self._services.update(self._build_rest())
+                self._build_rest = None
+
     def prepare(self, request: Request, peer: Peer) -> Call:
-        """Choose the method for a request. Never raises: a request that fits nothing gets a call that says so."""
+        """Choose the method for a request; one that fits nothing gets a call that says so."""
         if self._draining and (self._stopped or (request.method or "").lower() == START_SCRIPT):
             error = ServerError(SHUTTING_DOWN, f"System.InvalidOperationException: {SHUTTING_DOWN}", None)
             return Call(request, peer, None, error)
         service = self._services.get(request.service or "")
+        if service is None:
+            self.complete()
+            service = self._services.get(request.service or "")
         if service is None:
             return Call(request, peer, None, unknown_service(request.service))
         method = service.METHODS.get((request.method or "").lower())

@@ -19,37 +19,34 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from module_utils._halibut import thumbprint
 from module_utils._instance import configuration as configurations
-from module_utils._instance import proxy
 from module_utils._instance.configuration import Configuration
 from module_utils._instance.errors import InstanceError
 
-from . import environment, log, page, supervision, tls
+from . import log, page, supervision, tls
 from .audit import Audit
-from .descriptor_store import DescriptorStore
 from .dispatch import Dispatcher, Service
 from .listener import Listener
-from .masking import password_variants
 from .services.capabilities import CapabilitiesService
-from .services.file_transfer import FileTransferService
-from .services.script import ScriptServices, build_script_services
-from .services.script.workspace_cleaner import WorkspaceCleaner
 from .session import Shared
 from .tls_errors import TlsError
 from .trust import Trust
+
+if TYPE_CHECKING:
+    from .services.assembly import Assembly
 
 LOG = logging.getLogger("tentacle_agent.runtime")
 
 LOOK_SECONDS = 1.0
 SETTLE_SECONDS = 0.02
-"""For what takes a library that the first caller shall not wait for; a thread that comes before it takes memory from a
+"""For the first caller, who shall not wait for what takes longer; a thread that comes before it takes memory from a
 pool of its own."""
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_NAME = "livez.heartbeat"
@@ -83,14 +80,12 @@ class Runtime:
         with self._signals():
             try:
                 self._begin()
+                self._settle()
             except InstanceError as error:
                 LOG.critical("%s", error)  # who starts it sees it anyway; who looks for the reason later finds it here
                 raise
             supervision.notify("READY=1")
             watchdog = self._watch_over()
-            self._wake.wait(SETTLE_SECONDS)
-            share_one_arena()
-            self._listener.context.spare_work()
             while not self._stops:
                 self._look()
                 self._wake.wait(LOOK_SECONDS)
@@ -120,27 +115,34 @@ class Runtime:
             LOG.warning("The configuration has the key %r, which this version does not know; it is kept", key)
         raise_descriptor_limit()
         context = self._load_identity()
-        home = configuration.home_directory
-        self._scripts = self._build_scripts(context)
-        self._cleaner = WorkspaceCleaner(self._scripts, os.environ)
-        files = FileTransferService(home)
-        files.remove_unfinished()
-        services: dict[str, Service] = {
-            CapabilitiesService.NAME: CapabilitiesService(),
-            FileTransferService.NAME: files,
-            "IScriptService": self._scripts.v1,
-            "IScriptServiceV2": self._scripts.v2,
-        }
-        self._dispatcher = Dispatcher(services)
-        self._shared = Shared(Trust(configuration.trusted_pins()), self._dispatcher, Audit(home))
+
+        def build_rest() -> Mapping[str, Service]:
+            from .services.assembly import Assembly
+
+            self._assembly: Assembly = Assembly(configuration, context.signature_algorithm(), os.environ)
+            return self._assembly.by_name()
+
+        self._dispatcher = Dispatcher({CapabilitiesService.NAME: CapabilitiesService()}, build_rest)
+        audit = Audit(configuration.home_directory)
+        self._shared = Shared(Trust(configuration.trusted_pins()), self._dispatcher, audit)
         self._apply(configuration)
         self._listener = Listener(context, self._shared)
         self._seen = self._stamps()
         self._say_trust()
-        gc.freeze()  # what is there now stays: collections need not look at it
         gc.set_threshold(COLLECT_AFTER, 10, 10)
-        gc.enable()
         self._listen()
+
+    def _settle(self) -> None:
+        """Do what the first caller hardly ever waits for, after they had a moment; scripts and files are served then.
+
+        Raises `InstanceError`.
+        """
+        self._wake.wait(SETTLE_SECONDS)
+        share_one_arena()
+        self._listener.context.spare_work()
+        self._dispatcher.complete()
+        gc.freeze()  # what is there now stays: collections need not look at it
+        gc.enable()
 
     def _load_identity(self) -> tls.ServerContext:
         path = self._configuration.certificate_path
@@ -161,15 +163,6 @@ class Runtime:
         shown = thumbprint.of_der(context.certificate)
         LOG.info("The agent's certificate has the thumbprint %s (SHA-256 %s)", shown.sha1, shown.sha256)
         return context
-
-    def _build_scripts(self, context: tls.ServerContext) -> ScriptServices:
-        wanted = self._configuration
-        program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        password = proxy.read_password(proxy.password_path(wanted.certificate_path))
-        variables = environment.build(wanted, sys.executable, program, context.signature_algorithm(), password)
-        masked = password_variants(password) if password else ()
-        descriptors = DescriptorStore(os.environ)
-        return build_script_services(wanted.home_directory, variables, masked, descriptors, wanted.adopt_scripts)
 
     def _apply(self, configuration: Configuration) -> None:
         """Take over what may change while we run."""
@@ -215,7 +208,7 @@ class Runtime:
         self._tell_status()
         self._looked = now = time.monotonic()
         self._shared.pace.look(now)
-        self._cleaner.look(now)
+        self._assembly.cleaner.look(now)
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_SECONDS
             touch(os.path.join(self._configuration.home_directory, HEARTBEAT_NAME))
@@ -234,7 +227,7 @@ class Runtime:
     def _tell_status(self) -> None:
         if "NOTIFY_SOCKET" not in os.environ:
             return
-        running = len(self._scripts.running())
+        running = len(self._assembly.scripts.running())
         address = self._listener.address
         place = f"Listening on port {address[1]}" if address else "Not listening"
         status = f"STATUS={place}; {running or 'no'} script{'' if running == 1 else 's'} running"
@@ -288,7 +281,7 @@ class Runtime:
         supervision.notify(f"STATUS=Stopping; running scripts have {seconds} s")
         self._dispatcher.drain()
         with contextlib.suppress(Hurry):
-            self._scripts.stop(seconds)
+            self._assembly.scripts.stop(seconds)
         self._dispatcher.stop()
         with contextlib.suppress(Hurry):
             self._listener.stop(STOP_SECONDS if self._stops > 1 else max(deadline - time.monotonic(), STOP_SECONDS))

@@ -40,6 +40,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Union
 
+from .passage import RECORD, passage_maker
 from .put_off import OF_PYOPENSSL, forget, stand_ins
 from .records import NoRecord, RecordCounter
 from .tls_errors import DeadlinePassed, Disconnected, TlsError, explain
@@ -59,13 +60,13 @@ MODE_RELEASE_BUFFERS = 0x10  # no name in pyOpenSSL; an idle connection keeps 18
 SESSION_ID_CONTEXT = b"tentacle-agent"
 
 HANDSHAKE_RECORD = 0x16
-PLAIN_RECORD = 16384
 SMALL_READ = 16384
 LARGE_READ = 262144
 FLUSH_PIECE = 65536
 TOLERANCE = 0.5
 """Seconds that a deadline may be late: the kernel's own time-out is only changed for more than this."""
 
+_make_passage = passage_maker(SSL)
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -168,6 +169,7 @@ class TlsStream:
         self.ended = False  # the peer has ended its side
         self._context = context
         self._tls: Any = None
+        self._passage: Any = None  # a Passage, once there is a connection of OpenSSL's
         self._first = b""
         self._records = RecordCounter()
         self._buffer: bytearray | None = None
@@ -268,8 +270,9 @@ class TlsStream:
             if not self._records.whole:
                 return
             self._tls = self._context.connection()
+            self._passage = _make_passage(self._tls)
             data, self._first = self._first, b""
-        self._tls.bio_write(data)
+        self._passage.put(data)
 
     def use_little_memory(self) -> None:
         """Give back the large buffer: to be called when a stream is over."""
@@ -313,7 +316,7 @@ class TlsStream:
         records = self._records
         if records.whole > 0:
             try:
-                data: bytes = self._tls.recv(PLAIN_RECORD)
+                data: bytes = self._passage.read()
                 records.whole -= 1
                 return data
             except SSL.WantReadError:
@@ -328,7 +331,7 @@ class TlsStream:
 
     def write(self, buffers: Iterable[Buffer]) -> None:
         """Send each buffer as TLS records of its own (docs/protocol/halibut-wire.md §10, Q4)."""
-        send, size = self._tls.sendall, 0
+        send, size = self._passage.write, 0
         try:
             for buffer in buffers:
                 send(buffer)
@@ -342,16 +345,12 @@ class TlsStream:
 
     def _flush(self) -> None:
         """Carry what OpenSSL has written to the socket."""
-        take, piece = self._tls.bio_read, 8192
+        collect, piece = self._passage.collect, RECORD
         try:
-            while True:
-                try:
-                    data = take(piece)
-                except SSL.WantReadError:
-                    return
+            while data := collect(piece):
                 self.sock.sendall(data)
                 if len(data) < piece:
-                    return  # asking an empty buffer costs an exception
+                    return
                 piece = FLUSH_PIECE
         except BlockingIOError:
             raise DeadlinePassed("the peer did not take our bytes in time") from None

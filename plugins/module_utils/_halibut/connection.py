@@ -209,7 +209,7 @@ class Connection:
         return self._judge_identity(control.parse_identity(self._identity), found)
 
     def _judge_identity(self, identity: control.Identity, found: list[Received]) -> bool:
-        found.append(PeerIdentified(*identity))
+        found.append(PeerIdentified(identity.kind, identity.version, identity.subscription))
         if self._role is Role.CLIENT:
             if identity.kind != control.SERVER:
                 raise RemoteProtocolError(f"The peer identifies itself as {identity.kind}, MX-SERVER was expected.")

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .errors import RemoteProtocolError, UnknownIdentity
 from .limits import MAX_PREFACE
+from .values import value
 
 PREFACE = b"MX\r\n\r\n"
 CLIENT_IDENTITY = b"MX-CLIENT 1.0\r\n\r\n"
@@ -25,7 +24,8 @@ SERVER = "MX-SERVER"
 SUBSCRIBER = "MX-SUBSCRIBER"
 
 
-class Identity(NamedTuple):
+@value(frozen=True)
+class Identity:
     """Who a peer says it is."""
 
     kind: str

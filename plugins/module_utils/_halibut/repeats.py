@@ -12,23 +12,24 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import NamedTuple
 
 from .bson import Guid, Memory, encode_text
 from .messages import REQUEST_TYPE, Request
+from .values import value
 
 _INT32 = struct.Struct("<i")
 _MESSAGE = b"\x03Message\0"
 _TYPE_AND_ID = encode_text(b"$type", REQUEST_TYPE) + b"\x02id\0"
 _ACTIVITY = b"\0\x05activityId\0\x10\0\0\0\x04"
-_ANOTHER_ID = re.compile(rb"[\0-\x1f](?:id|activityid)\0", re.IGNORECASE)
+_ANOTHER_ID = rb"(?i)[\0-\x1f](?:id|activityid)\0"
 _MEMBERS = 4 + len(_MESSAGE) + 4  # offset of the message's first member, behind the sizes of both documents
 _ID = _MEMBERS + len(_TYPE_AND_ID) + 4  # offset of the text of `id`
 _GUID = 16
 MAX_REMEMBERED = 4096
 
 
-class Known(NamedTuple):
+@value(frozen=True)
+class Known:
     """A request and its bytes around the two ids."""
 
     size: int
@@ -56,9 +57,9 @@ class RequestMemory:
         known = self.known
         if known is None or len(data) != known.size:
             return None
-        _size, head, id_end, activity, tail, request = known
+        request, id_end, activity = known.request, known.id_end, known.activity
         behind = activity + _GUID
-        if data[behind:] != tail or data[:_ID] != head or data[id_end:activity] != _ACTIVITY:
+        if data[behind:] != known.tail or data[:_ID] != known.head or data[id_end:activity] != _ACTIVITY:
             return None
         try:
             text = data[_ID:id_end].decode()
@@ -76,5 +77,5 @@ class RequestMemory:
         if data[id_end:activity] != _ACTIVITY:
             return
         tail = data[activity + _GUID:]
-        if _ANOTHER_ID.search(tail) is None:
+        if re.search(_ANOTHER_ID, tail) is None:
             self.known = Known(len(data), data[:_ID], id_end, activity, tail, request)

@@ -11,14 +11,16 @@ import functools
 import hashlib
 import re
 from collections.abc import Collection
-from typing import NamedTuple
+
+from .values import value
 
 _PEM = "(?s)-----BEGIN (X509 )?CERTIFICATE-----(.*?)-----END (X509 )?CERTIFICATE-----"
 _LABEL = r"(?i)^(?:sha[- ]?(?:1|256)\b)?\s*(?:(?:finger|thumb)[- ]?print)?\s*=?"
 _SEPARATORS = "[\\s:\\-\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+"
 
 
-class Thumbprints(NamedTuple):
+@value(frozen=True)
+class Thumbprints:
     """Both thumbprints of one certificate, in upper-case hex: SHA-1 (Halibut's own) and SHA-256."""
 
     sha1: str
@@ -73,7 +75,7 @@ def _der_of_pem(text: str) -> bytes:
 
 def matches(der: bytes, pins: Collection[str]) -> str | None:
     """The normalised pin that fits this certificate, or None. SHA-256 pins win over SHA-1 ones."""
-    sha1, sha256 = of_der(der)
-    if sha256 in pins:
-        return sha256
-    return sha1 if sha1 in pins else None
+    shown = of_der(der)
+    if shown.sha256 in pins:
+        return shown.sha256
+    return shown.sha1 if shown.sha1 in pins else None

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from .values import value
 
 TICKS_PER_SECOND = 10_000_000
 _MINIMUM, _MAXIMUM = -(1 << 63), (1 << 63) - 1
@@ -17,7 +18,8 @@ _FORMAT = (  # compiled when it is first needed, as all expressions of the core
 _DAYS = r"-?[0-9]{1,8}"
 
 
-class TimeSpan(NamedTuple):
+@value(frozen=True)
+class TimeSpan:
     """A duration in ticks of 100 nanoseconds, at most 64 bits of them."""
 
     ticks: int

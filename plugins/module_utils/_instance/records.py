@@ -13,15 +13,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from .._halibut.values import value
 from . import files, paths
 from .errors import InstanceError, SelectionError, StorageError
 
 _SUFFIX = ".config"
 
 
-class Record(NamedTuple):
+@value(frozen=True)
+class Record:
     """One instance of this machine: its name and its configuration file."""
 
     name: str

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+import time
 from typing import Any, ClassVar
 
 import pytest
@@ -200,6 +202,48 @@ def test_streams_of_calls_that_fit_nothing_and_of_abandoned_ones_are_discarded(t
     call.abandon()
     assert tester.sink.discarded
     assert call.failure
+
+
+def test_further_services_are_built_once_and_only_when_they_are_asked_for(tester: Tester) -> None:
+    built: list[int] = []
+    ready = threading.Barrier(4)
+
+    def build_rest() -> dict[str, Any]:
+        built.append(len(built))
+        time.sleep(0.05)
+        return {"ITester": tester}
+
+    def ask() -> None:
+        ready.wait()
+        answers.append(dispatcher.prepare(Request("id", Guid(bytes(16)), "ITester", "Void", ()), PEER).finish().error)
+
+    answers: list[Any] = []
+    dispatcher = Dispatcher({"IFirst": tester}, build_rest)
+    assert dispatcher.prepare(Request("id", Guid(bytes(16)), "IFirst", "Void", ()), PEER).finish().error is None
+    assert not built
+    threads = [threading.Thread(target=ask) for _unused in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [None] * 4
+    dispatcher.complete()
+    assert built == [0]
+
+
+def test_a_failure_to_build_further_services_is_raised_and_tried_again(tester: Tester) -> None:
+    outcomes = [OSError("no disk"), {"ITester": tester}]
+
+    def build_rest() -> Any:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+    dispatcher = Dispatcher({}, build_rest)
+    with pytest.raises(OSError, match="no disk"):
+        dispatcher.complete()
+    assert dispatcher.prepare(Request("id", Guid(bytes(16)), "ITester", "Void", ()), PEER).finish().error is None
 
 
 def test_a_stopping_agent_refuses_scripts_first_and_everything_later(tester: Tester) -> None:
