@@ -38,7 +38,15 @@ PARTS = (
 VERSION_FILE = "files/agent/tentacle_agent/_version.py"
 
 _GENERATED = {
-    "__main__.py": b"from tentacle_agent.__main__ import main\n\nraise SystemExit(main())\n",
+    "__main__.py": b"""\
+import gc
+
+gc.disable()  # no verb leaves enough behind; the agent switches it on again once it runs
+
+from tentacle_agent.__main__ import main
+
+raise SystemExit(main())
+""",
     "module_utils/__init__.py": b"",
 }
 _EPOCH = (1980, 1, 1, 0, 0, 0)
