@@ -264,10 +264,35 @@ def test_two_thousand_strangers_that_speak_tls(start_agent: StartAgent, connect:
     wait_until(lambda: process.descriptors() < 60)
 
 
+FEW_DESCRIPTORS = """
+import resource
+import sys
+from tentacle_agent import runtime
+from tentacle_agent.__main__ import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+runtime.SETTLE_SECONDS = 3
+sys.exit(main())
+"""
+
+
+def test_a_crowd_that_comes_with_the_start_does_not_take_what_loading_needs(
+    start_agent: StartAgent, connect: Connect
+) -> None:
+    process = start_agent(program=("-c", FEW_DESCRIPTORS))
+    crowd = [plain(process) for _unused in range(200)]
+    time.sleep(1)
+    assert "Could not accept" not in process.log()
+    process.wait_for_log("ERROR .*Could not accept a connection: Too many open files")
+    for sock in crowd:
+        sock.close()
+    wait_until(lambda: process.descriptors() < 40)
+    assert connect(process).upload("a.txt", b"text").error is None
+
+
 def test_running_out_of_descriptors_does_not_end_the_listener(start_agent: StartAgent, connect: Connect) -> None:
     process = start_agent()
     established = connect(process)
-    established.capabilities()
+    established.upload("a.txt", b"text")  # so that everything is loaded: that takes descriptors as well
     limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.descriptors() + 10, limits[1]))
     crowd = [plain(process) for _unused in range(100)]

@@ -133,8 +133,10 @@ def _split(argument: str) -> tuple[str, str, str | None]:
     """What an option consists of: dashes or slash, name, and value or None; no name where it is no option."""
     flag = next((flag for flag in ("--", "-", "/") if argument.startswith(flag)), "")
     text = argument[len(flag):] if flag else ""
-    end = min((position for position in (text.find(":"), text.find("=")) if position >= 0), default=len(text))
-    return flag, text[:end], text[end + 1:] if end < len(text) else None
+    for position, letter in enumerate(text):
+        if letter in ":=":
+            return flag, text[:position], text[position + 1:]
+    return flag, text, None
 
 
 def _read_flags(flag: str, name: str, by_name: dict[str, Option], values: Values) -> bool:

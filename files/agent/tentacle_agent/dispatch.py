@@ -302,8 +302,8 @@ class Call:
 class Dispatcher:
     """Knows the services by their case-sensitive wire names (docs/protocol/halibut-wire.md §6.1).
 
-    `build_rest` gives the services that take longer to build. It is called once, by `complete` or by the first request
-    for something else than `services`; both raise what it raises.
+    `build_rest` gives the services that take longer to build. It is called by `complete` or by the first request for
+    something else than `services`, until it has succeeded once; both raise what it raises.
     """
 
     def __init__(

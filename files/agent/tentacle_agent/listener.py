@@ -55,6 +55,8 @@ GREETED_SECONDS = 2.0
 LOBBY_CAPACITY = 1024
 TRUSTED_CAPACITY = 4096
 SPARE_WORKERS = 8
+UNSETTLED_CAPACITY = 32
+"""Connections that are accepted before the agent has loaded all that it needs; loading takes descriptors, too."""
 SEE_OUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 3600.0
 REMEMBERED_TOLERANCE = 60.0
@@ -83,6 +85,8 @@ class Listener:
         self._known: dict[str, float] = {}
         self._numbers = itertools.count(1)
         self._stopping = False
+        self._settled = threading.Event()
+        self._early: list[None] = []  # one for each connection that was accepted or waited for before
         self._sparing = Sparing()
 
     def open(self, address: str | None, port: int) -> str:
@@ -99,9 +103,14 @@ class Listener:
         threading.stack_size(THREAD_STACK)
         self._start_worker()
 
+    def settle(self) -> None:
+        """Accept as many as come: the agent has loaded what it needs. Before, most of a crowd waits in the kernel."""
+        self._settled.set()
+
     def stop(self, seconds: float) -> None:
         """Accept nobody any more; end idle sessions at once, busy ones after their call or after `seconds`."""
         self._stopping = True
+        self._settled.set()
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the workers
@@ -149,6 +158,10 @@ class Listener:
 
     def _accept(self) -> tuple[socket.socket, str] | None:
         """The next connection; None when we stop. Other failures are waited out."""
+        if not self._settled.is_set():
+            self._early.append(None)
+            if len(self._early) > UNSETTLED_CAPACITY:
+                self._settled.wait()
         while not self._stopping and self._socket is not None:
             try:
                 sock, address = self._socket.accept()

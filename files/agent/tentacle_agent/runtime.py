@@ -113,6 +113,7 @@ class Runtime:
         LOG.info("Starting agent in process %s, configuration %s", os.getpid(), self._path)
         for key in sorted(configuration.unknown):
             LOG.warning("The configuration has the key %r, which this version does not know; it is kept", key)
+        raise_descriptor_limit()
         context = self._load_identity()
 
         def build_rest() -> Mapping[str, Service]:
@@ -137,12 +138,12 @@ class Runtime:
         Raises `InstanceError`.
         """
         self._wake.wait(SETTLE_SECONDS)
-        raise_descriptor_limit()
         share_one_arena()
         self._listener.context.spare_work()
         self._dispatcher.complete()
         gc.freeze()  # what is there now stays: collections need not look at it
         gc.enable()
+        self._listener.settle()
 
     def _load_identity(self) -> tls.ServerContext:
         path = self._configuration.certificate_path

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from agent_process import wait_until
 from tentacle_agent import listener as module
 from tentacle_agent.audit import Audit
 from tentacle_agent.dispatch import Dispatcher
-from tentacle_agent.listener import GREETERS, REMEMBERED_ADDRESSES, SPARE_WORKERS, Listener
+from tentacle_agent.listener import GREETERS, REMEMBERED_ADDRESSES, SPARE_WORKERS, UNSETTLED_CAPACITY, Listener
 from tentacle_agent.session import Shared
 from tentacle_agent.trust import Trust
 
@@ -27,6 +28,7 @@ def listener(tmp_path: pathlib.Path) -> Iterator[Listener]:
     shared = Shared(Trust(), Dispatcher({}), Audit(str(tmp_path)))
     found = Listener(cast(Any, None), shared)
     found.open("127.0.0.1", 0)
+    found.settle()
     yield found
     found.stop(0)
     shared.audit.close()
@@ -43,6 +45,20 @@ def test_whoever_leaves_is_greeted_no_longer(listener: Listener) -> None:
     wait_until(lambda: not listener._greeting)
     with call(listener):
         wait_until(lambda: len(listener._greeting) == 1)
+
+
+def test_most_of_a_crowd_waits_until_the_agent_has_settled(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GREETING_SECONDS", 10.0)  # the machine may be busy
+    listener._settled.clear()
+    listener.start()
+    callers = [call(listener) for _unused in range(UNSETTLED_CAPACITY + 10)]
+    wait_until(lambda: len(listener._greeting) == UNSETTLED_CAPACITY)
+    time.sleep(0.2)
+    assert len(listener._greeting) == UNSETTLED_CAPACITY
+    listener.settle()
+    wait_until(lambda: len(listener._greeting) == len(callers))
+    for caller in callers:
+        caller.close()
 
 
 def test_each_newcomer_has_a_worker_and_few_are_left_afterwards(

@@ -121,7 +121,7 @@ def test_what_openssl_does_not_take_is_not_lost_silently(context: ServerContext)
 
 def test_buffers_are_used_again_by_one_at_a_time() -> None:
     binding = Binding(vars(SSL)["_ffi"], vars(SSL)["_lib"])
-    pairs = [binding.borrow() for _ in range(KEPT_BUFFERS + 3)]
+    pairs = [binding.borrow() for _unused in range(KEPT_BUFFERS + 3)]
     assert len({id(buffer) for buffer, _window in pairs}) == len(pairs)
     for pair in pairs:
         binding.give_back(pair)
