@@ -276,7 +276,12 @@ class Round:
         expect(found in allowed, f"{sent.path} holds neither what was acknowledged last nor something newer")
 
     def _look_for_litter(self) -> None:
-        litter = [path.name for pattern in ("Work/.incoming-*", "Files/.*") for path in self._agent.home.glob(pattern)]
+        """It is cleared away a moment after the start, or before the first call for a script or a file."""
+        home, limit = self._agent.home, time.monotonic() + 5
+        while litter := [path.name for pattern in ("Work/.incoming-*", "Files/.*") for path in home.glob(pattern)]:
+            if time.monotonic() > limit:
+                break
+            time.sleep(0.05)
         expect(not litter, f"left of files on their way: {litter}")
 
     def tidy(self) -> None:
