@@ -68,9 +68,9 @@ up() {
   if [ -n "$(leader "$name" || true)" ]; then say "$name is up already"; return 0; fi
   [ -d "$base" ] || { say "no base ${3:-bookworm} yet: run 'hosts.sh build ${3:-bookworm}'"; return 1; }
   down "$name" # what an aborted run left
-  mkdir -p "$host"/{upper,work,root}
+  mkdir -p "$host"/{upper,work,tree}
   [ -z "${4:-}" ] || cp -a "$running/$4/upper" "$host/"
-  mount -t overlay "$namespace" -o "lowerdir=$base,upperdir=$host/upper,workdir=$host/work" "$host/root"
+  mount -t overlay "$namespace" -o "lowerdir=$base,upperdir=$host/upper,workdir=$host/work" "$host/tree"
   echo "$veth" >"$host/veth"
   ip netns add "$namespace"
   ip -n "$lan" link add "$veth" type veth peer name host0 netns "$namespace"
@@ -81,12 +81,12 @@ up() {
   ip -n "$namespace" addr add "$ipv6$number/64" dev host0 nodad
   ip -n "$namespace" link set host0 up
   if [ -n "${4:-}" ]; then
-    rm -f "$host"/root/etc/ssh/ssh_host_*
-    : >"$host/root/etc/machine-id"
+    rm -f "$host"/tree/etc/ssh/ssh_host_*
+    : >"$host/tree/etc/machine-id"
   fi
-  echo "$name" >"$host/root/etc/hostname"
-  printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost ip6-localhost\n' "$name" >"$host/root/etc/hosts"
-  ssh-keygen -q -t ed25519 -N '' -f "$host/root/etc/ssh/ssh_host_ed25519_key" </dev/null
+  echo "$name" >"$host/tree/etc/hostname"
+  printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost ip6-localhost\n' "$name" >"$host/tree/etc/hosts"
+  ssh-keygen -q -t ed25519 -N '' -f "$host/tree/etc/ssh/ssh_host_ed25519_key" </dev/null
   for group in $(control_groups "$name"); do mkdir -p "$group"; done
   # Each host in control groups of its own, or two hosts share one "payload".  The namespace is made beforehand, so the
   # capability for it must be given by name.  CAP_BPF and the bpf filter let IPAddressDeny= in units take effect.
@@ -96,7 +96,7 @@ up() {
     export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
     # shellcheck disable=SC2016  # the inner shell expands
     exec setsid bash -c 'while :; do rc=0; systemd-nspawn "$@" || rc=$?; [ $rc = 133 ] || exit $rc; done' "$namespace" \
-      --quiet --boot --directory="$host/root" --machine="$name" --hostname="$name" --register=no --keep-unit \
+      --quiet --boot --directory="$host/tree" --machine="$name" --hostname="$name" --register=no --keep-unit \
       --console=pipe --resolv-conf=off --timezone=off --link-journal=no \
       --network-namespace-path="/run/netns/$namespace" \
       --capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_AUDIT_WRITE,CAP_BPF --system-call-filter=bpf \
@@ -136,7 +136,7 @@ down() {
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
   fi
   # A mount that stays would lead the rm below into a live tree.
-  while mountpoint -q "$host/root"; do umount "$host/root" 2>/dev/null || umount -l "$host/root" || return 1; done
+  while mountpoint -q "$host/tree"; do umount "$host/tree" 2>/dev/null || umount -l "$host/tree" || return 1; done
   # The veth first: deleted with its namespace it disappears some time later, and a new one of its name fails.
   [ ! -f "$host/veth" ] || ip -n "$lan" link del "$(cat "$host/veth")" 2>/dev/null || true
   ip netns del "$namespace" 2>/dev/null || true
@@ -251,7 +251,7 @@ case $verb in
     pid=$(leader "$1") || { say "$1 is not up"; exit 1; }
     shift
     exec nsenter -t "$pid" -a -- "$@" ;;
-  root) echo "$running/$1/root" ;;
+  root) echo "$running/$1/tree" ;;
   ps)
     for host in "$running"/*/; do
       [ ! -f "$host/pid" ] || echo "$(basename "$host") pid=$(cat "$host/pid") leader=$(leader "$(basename "$host")" || true)"

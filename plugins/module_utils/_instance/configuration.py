@@ -135,7 +135,7 @@ def load(path: str, unknown: str = "refuse") -> Configuration:
 
 
 def _document_of(path: str, data: bytes) -> dict[str, Any]:
-    text = data.decode("utf-8", "replace").lstrip("\ufeff").strip()
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff").strip()
     if text.startswith("<"):
         raise ConfigurationError(
             f"{path} is an XML file, as the original Tentacle writes it; this agent's configuration is JSON. "
